@@ -1,0 +1,200 @@
+// Package envelope is the one message schema between the core and whoever
+// drives it: Python through the C boundary today, a sidecar's client tomorrow.
+// Every message is a msgpack map with a "type"; names are CycleTLS' own
+// (camelCase), durations are milliseconds, headers are ordered [name, value]
+// pairs. An unknown field is an error. cycletls/_envelope.py is the other half;
+// testdata/ holds the golden messages that both test suites read.
+package envelope
+
+import (
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/message"
+)
+
+// Session ("session") makes a session: everything that stays the same from
+// request to request. It crosses once.
+type Session struct {
+	Profile    string // the profile's JSON document
+	JA3        string // overrides the profile's ClientHello
+	UserAgent  string // replaces the profile's
+	ServerName string // SNI and the name that is verified, instead of the URL's host
+
+	InsecureSkipVerify bool
+	CAFile             string // file or folder of PEM certificates; "" = the system's roots
+	CertFile, KeyFile  string // client certificate (PEM); KeyFile "" = in CertFile
+	KeyPassword        string
+	MinTLS             uint16 // 0x0303 or 0x0304
+	KeyLogFile         string // NSS key log (SSLKEYLOGFILE)
+
+	ForceHTTP1  bool
+	Headers     message.Fields // sent with every request unless it says otherwise
+	HeaderOrder []string
+
+	Timeouts  Timeouts
+	Redirects Redirects
+
+	Resolve               map[string]string // host → address, instead of a look-up
+	BlockPrivate          bool              // refuse loopback, private and link-local addresses
+	LocalAddress          string            // address to dial from
+	EnableConnectionReuse bool
+	MaxConnections        int // open connections at once, 0 = no limit
+	MaxConnectionsPerHost int
+	MaxIdleConnections    int
+	IdleTimeout           time.Duration
+
+	MaxHeaderBytes   int64   // header block of a response
+	MaxInformational int     // 1xx responses before the final one
+	MaxExpansion     float64 // decoded : received bytes beyond ExpansionFloor
+	MaxBodyBytes     int64   // body read into memory, decoded; 0 = no limit
+
+	CookieJar uint64 // handle of a session whose cookies this one shares; 0 = its own
+}
+
+// Timeouts by what is waited for; 0 = none. As a field of a request only those
+// that are present replace the session's.
+type Timeouts struct {
+	Total, Pool, Connect, Write, Read time.Duration
+}
+
+// Redirects says which redirects are followed.
+type Redirects struct {
+	Follow         bool
+	Max            int
+	AllowDowngrade bool // https → http
+}
+
+// Request ("request") is one exchange of a session. Pointers are nil where the
+// session's value holds.
+type Request struct {
+	Method  string
+	URL     string
+	Params  message.Fields // appended to the URL's query, encoded here
+	Headers []HeaderChange // the caller's, in order
+	Cookies message.Fields // sent with this request only
+	Auth    *BasicAuth
+	Kind    string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
+
+	// BodyLength: 0 with no body bytes beside the message = no body, unless
+	// HasBody. UnknownLength = pieces follow, the last one ends it.
+	HasBody    bool
+	Streamed   bool // the body comes in pieces (write), not beside this message
+	BodyLength int64
+	Replayable bool // a streamed body can be sent anew from its beginning
+	// ContentType is used where the caller's headers have none.
+	ContentType    string
+	ExpectContinue time.Duration // 0 = do not ask
+
+	Timeouts  *Timeouts
+	Redirects *Redirects
+	// Undecoded leaves content codings on.
+	Undecoded bool
+	// ManualRedirects: hand redirects back prepared, do not follow (hooks).
+	ManualRedirects bool
+	// Hops already followed by the driver, so that limits hold across them.
+	Hops        int
+	HeaderOrder []string
+}
+
+// HeaderChange sets a field, or with Remove takes the profile's and session's
+// out.
+type HeaderChange struct {
+	Name, Value string
+	Remove      bool
+}
+
+// BasicAuth is RFC 7617 credentials.
+type BasicAuth struct{ User, Password string }
+
+// Response ("response") is the head of a reply and how it came about.
+type Response struct {
+	Status     int
+	Reason     string
+	Version    string         // "HTTP/1.1", "HTTP/2"
+	URL        string         // of this hop, without userinfo, with the fragment
+	Method     string         // of this hop
+	Headers    message.Fields // of the response
+	Sent       message.Fields // of the request, as it left
+	Cookies    []Cookie       // those this response set and the jar took
+	History    []Response     // earlier hops, first to last
+	Redirect   *Redirect      // the prepared next request, when left to the driver
+	Connection *Connection
+	Timings    Timings
+	Trailers   message.Fields // only once the body is complete
+}
+
+// Redirect is where a redirecting reply leads and how to go there.
+type Redirect struct {
+	Method   string
+	URL      string
+	KeepBody bool           // 307, 308: the same body again
+	Headers  []HeaderChange // the caller's, less what must not cross an origin
+	KeepAuth bool
+	Hops     int
+}
+
+// Cookie is one cookie of the jar (RFC 6265bis section 5.7).
+type Cookie struct {
+	Name, Value  string
+	Domain, Path string
+	HostOnly     bool
+	Secure       bool
+	HTTPOnly     bool
+	SameSite     string // "Lax", "Strict", "None" or "" where the server said nothing
+	Expires      int64  // Unix seconds; 0 = a session cookie
+}
+
+// Connection tells what carried the exchange.
+type Connection struct {
+	ID         uint64 // for Certificates, as long as the session remembers it
+	Protocol   string
+	Reused     bool
+	RemoteAddr string
+	LocalAddr  string
+	TLS        *TLS
+}
+
+// TLS is what the handshake agreed on, in the names of the registries.
+type TLS struct {
+	Version    string // "TLSv1.3"
+	Cipher     string // "TLS_AES_128_GCM_SHA256"
+	Group      string // "X25519MLKEM768", "" where unknown
+	ALPN       string
+	ServerName string
+	Resumed    bool
+	ECH        bool
+}
+
+// Certificates ("certificates") asks for the chain of a connection: kilobytes
+// that few want, so they do not ride on every response.
+type Certificates struct{ Connection uint64 }
+
+// CertificateChain ("certificateChain") answers: DER, as sent, leaf first;
+// empty where the session no longer remembers the connection.
+type CertificateChain struct{ Certificates [][]byte }
+
+// Timings of the last hop; Total spans all of them.
+type Timings struct {
+	Pool, DNS, Connect, TLS, Send, Wait, Total time.Duration
+}
+
+// Cookies ("cookies") reads or changes a session's jar.
+type Cookies struct {
+	Action string // "list", "set", "delete", "clear"
+	Set    []Cookie
+	// Which: "delete" takes those that match all the fields that are not empty.
+	Name, Domain, Path string
+}
+
+// CookieList ("cookieList") answers Cookies.
+type CookieList struct{ Cookies []Cookie }
+
+// Made ("made") answers a message that made something.
+type Made struct{ Handle uint64 }
+
+// Stats ("stats") asks for counts of what is alive; StatsReply ("statsReply")
+// answers. The leak check of the tests stands on it.
+type StatsReply struct {
+	Sessions, Exchanges, Connections, Goroutines int
+	HeapBytes                                    uint64
+}
