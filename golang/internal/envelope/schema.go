@@ -28,7 +28,7 @@ type Session struct {
 	KeyLogFile         string // NSS key log (SSLKEYLOGFILE)
 
 	ForceHTTP1  bool
-	Headers     message.Fields // sent with every request unless it says otherwise
+	Headers     []HeaderChange // with every request, unless it says otherwise
 	HeaderOrder []string
 
 	Timeouts  Timeouts
@@ -75,14 +75,7 @@ type Request struct {
 	Auth    *BasicAuth
 	Kind    string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
 
-	// BodyLength: 0 with no body bytes beside the message = no body, unless
-	// HasBody. UnknownLength = pieces follow, the last one ends it.
-	HasBody    bool
-	Streamed   bool // the body comes in pieces (write), not beside this message
-	BodyLength int64
-	Replayable bool // a streamed body can be sent anew from its beginning
-	// ContentType is used where the caller's headers have none.
-	ContentType    string
+	Body           *Body         // nil: none
 	ExpectContinue time.Duration // 0 = do not ask
 
 	Timeouts  *Timeouts
@@ -94,6 +87,17 @@ type Request struct {
 	// Hops already followed by the driver, so that limits hold across them.
 	Hops        int
 	HeaderOrder []string
+}
+
+// Body tells of the body that comes beside a request, or after it in pieces.
+type Body struct {
+	// Length is what will be sent; message.UnknownLength where only the last
+	// piece tells. Beside a request it is the size of the buffer given.
+	Length     int64
+	Streamed   bool // in pieces (write), not beside the message
+	Replayable bool // a streamed body can be sent anew from its beginning
+	// ContentType is used where the caller's headers have none.
+	ContentType string
 }
 
 // HeaderChange sets a field, or with Remove takes the profile's and session's
@@ -192,8 +196,11 @@ type CookieList struct{ Cookies []Cookie }
 // Made ("made") answers a message that made something.
 type Made struct{ Handle uint64 }
 
-// Stats ("stats") asks for counts of what is alive; StatsReply ("statsReply")
-// answers. The leak check of the tests stands on it.
+// Stats ("stats") asks for counts of what is alive: the leak check of the tests
+// stands on them.
+type Stats struct{}
+
+// StatsReply ("statsReply") answers.
 type StatsReply struct {
 	Sessions, Exchanges, Connections, Goroutines int
 	HeapBytes                                    uint64
