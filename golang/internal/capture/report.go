@@ -1,0 +1,156 @@
+package capture
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"hash"
+	"strconv"
+)
+
+// maxContent is how much of a body a report repeats; its length and hash are
+// always whole.
+const maxContent = 1 << 16
+
+// Report is the answer to a request: what was seen of it and, so far, of its
+// connection.
+type Report struct {
+	Connection Connection `json:"connection"`
+	TLS        *TLS       `json:"tls,omitempty"`
+	Frames     []Frame    `json:"frames,omitempty"` // HTTP/2: all of the connection, in order
+	Request    Request    `json:"request"`
+}
+
+// Connection tells which connection carried a request, and as its how-manieth.
+type Connection struct {
+	ID         uint64 `json:"id"`
+	Requests   int    `json:"requests"`
+	Protocol   string `json:"protocol"`
+	RemoteAddr string `json:"remoteAddr"`
+}
+
+// TLS is the client's part of a handshake and what was agreed on. Code points
+// are written as in profiles: "0x1301".
+type TLS struct {
+	Version    string   `json:"version"`
+	Cipher     string   `json:"cipher"`
+	Group      string   `json:"group"`
+	ALPN       string   `json:"alpn"`
+	ServerName string   `json:"serverName"`
+	Resumed    bool     `json:"resumed"`
+	Hellos     []Hex    `json:"hellos"`  // handshake messages, without record headers
+	Records    []Record `json:"records"` // the first ones that the client sent
+}
+
+// Request is a request as it came. Bytes above 0x7f of fields are given as the
+// Latin-1 characters of the same number, so that none is lost.
+type Request struct {
+	Method    string  `json:"method"`
+	Target    string  `json:"target"`
+	Scheme    string  `json:"scheme,omitempty"`    // HTTP/2
+	Authority string  `json:"authority,omitempty"` // HTTP/2
+	Version   string  `json:"version,omitempty"`   // HTTP/1
+	Fields    []Field `json:"fields"`              // HTTP/2: pseudo-header fields too
+	Head      Hex     `json:"head"`                // HTTP/1: up to the blank line; HTTP/2: the header block
+	Stream    uint32  `json:"stream,omitempty"`    // HTTP/2
+	Body      Body    `json:"body"`
+	Trailers  []Field `json:"trailers,omitempty"`
+}
+
+// Field is a field line: name and value.
+type Field [2]string
+
+// Body is a request's content, with its framing taken off.
+type Body struct {
+	Length  int64   `json:"length"`
+	SHA256  Hex     `json:"sha256,omitempty"`
+	Content Hex     `json:"content"` // its first 64 KiB
+	Chunks  []int64 `json:"chunks,omitempty"`
+
+	digest hash.Hash
+}
+
+// Write takes the next piece of the content.
+func (b *Body) Write(p []byte) (int, error) {
+	if b.digest == nil {
+		b.digest = sha256.New()
+	}
+	b.digest.Write(p)
+	b.Length += int64(len(p))
+	b.Content = append(b.Content, p[:min(len(p), maxContent-len(b.Content))]...)
+	return len(p), nil
+}
+
+func (b *Body) finish() {
+	if b.digest != nil {
+		b.SHA256 = b.digest.Sum(nil)
+	}
+}
+
+// Hex is written as hexadecimal digits.
+type Hex []byte
+
+// MarshalText writes the digits.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
+
+// UnmarshalText reads them.
+func (h *Hex) UnmarshalText(text []byte) (err error) {
+	*h, err = hex.AppendDecode(nil, text)
+	return err
+}
+
+// connection is what the requests of one connection have in common.
+type connection struct {
+	about  Connection
+	tap    *tap                 // nil in the clear
+	state  *tls.ConnectionState // nil in the clear
+	frames []Frame
+}
+
+// report is the reply to the next request on the connection.
+func (c *connection) report(request Request) ([]byte, error) {
+	c.about.Requests++
+	request.Body.finish()
+	report := Report{Connection: c.about, Frames: c.frames, Request: request}
+	if c.state != nil {
+		report.TLS = c.handshake()
+	}
+	return json.Marshal(report)
+}
+
+func (c *connection) handshake() *TLS {
+	sent := hellos(c.tap.opening)
+	if c.state.Version < tls.VersionTLS13 && len(sent) > 1 {
+		// What follows there is encrypted and only looks like a hello.
+		sent = sent[:1]
+	}
+	return &TLS{
+		Version:    point(c.state.Version),
+		Cipher:     point(c.state.CipherSuite),
+		Group:      point(uint16(c.state.CurveID)),
+		ALPN:       c.state.NegotiatedProtocol,
+		ServerName: c.state.ServerName,
+		Resumed:    c.state.DidResume,
+		Hellos:     sent,
+		Records:    c.tap.records,
+	}
+}
+
+func point(code uint16) string {
+	return "0x" + hex.EncodeToString([]byte{byte(code >> 8), byte(code)})
+}
+
+// latin1 keeps every byte, which a JSON string of arbitrary bytes would not.
+func latin1(b []byte) string {
+	characters := make([]rune, len(b))
+	for i, octet := range b {
+		characters[i] = rune(octet)
+	}
+	return string(characters)
+}
+
+// answer is the head of every answer, as the versions' common fields.
+func answer(content []byte) []Field {
+	return []Field{{"content-type", "application/json"}, {"content-length", strconv.Itoa(len(content))}}
+}
