@@ -1,7 +1,6 @@
 package envelope
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,15 +12,10 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/message"
 )
 
-// Encode writes a message that leaves the core as an envelope. m is a
-// *Response, *Error, *Made, *CookieList, *CertificateChain or *StatsReply.
-func Encode(m any) []byte {
-	raw := AppendMessage(make([]byte, 0, 2048), m)
-	return base64.StdEncoding.AppendEncode(make([]byte, 0, base64.StdEncoding.EncodedLen(len(raw))), raw)
-}
-
-// AppendMessage appends the msgpack of m, without base64.
-func AppendMessage(b []byte, m any) []byte {
+// Append appends the msgpack of a message that leaves the core; the boundary
+// puts base64 around it. m is a *Response, *Error, *Made, *CookieList,
+// *CertificateChain or *StatsReply.
+func Append(b []byte, m any) []byte {
 	w := mapWriter{b: b}
 	switch m := m.(type) {
 	case *Response:

@@ -1,0 +1,25 @@
+/* The C boundary: what libcycletls exports. The one description of it; the Go
+ * side (exports.go) and the Python shim (cycletls/_native_build.py) include it.
+ *
+ * Messages are envelopes: base64 of a msgpack map, as NUL-terminated strings.
+ * Body bytes travel beside them, in memory that the caller owns for the length
+ * of a call. Every verb may be called from any thread. */
+#ifndef CYCLETLS_H
+#define CYCLETLS_H
+
+#include <stdint.h>
+
+/* Runs the host's signal handlers; returns non-zero when one of them raised.
+ * Given by calls from the host's main thread, NULL from any other. */
+typedef int (*cycletls_signals)(void);
+
+typedef struct {
+    char *head;      /* the answering envelope, to be freed; NULL: none */
+    uint64_t handle; /* of an exchange with more to come; 0: it is over */
+    int64_t length;  /* decoded length of the body, -1 where unknown */
+    int64_t filled;  /* bytes put into the caller's buffer */
+    int32_t status;  /* 0: head is an "error"; 1: done; 2: the server answered
+                        before the body was sent; else the HTTP status */
+} cycletls_reply;
+
+#endif

@@ -1,0 +1,118 @@
+package main
+
+/*
+#include <stdlib.h>
+#include "cycletls.h"
+*/
+import "C"
+
+import (
+	"encoding/base64"
+	"unsafe"
+
+	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/library"
+)
+
+// cycletls_version returns the version the library was built as; the caller
+// frees it.
+//
+//export cycletls_version
+func cycletls_version() *C.char {
+	return C.CString(version)
+}
+
+// cycletls_call handles one message from start to end; see library.Call.
+//
+//export cycletls_call
+func cycletls_call(target C.uint64_t, text *C.char, body unsafe.Pointer, bodySize C.int64_t, buffer unsafe.Pointer, bufferSize C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Call(uint64(target), C.GoString(text), view(body, bodySize), view(buffer, bufferSize), signalsOf(signals)))
+}
+
+// cycletls_start begins a request whose body follows; see library.Start.
+//
+//export cycletls_start
+func cycletls_start(target C.uint64_t, text *C.char, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Start(uint64(target), C.GoString(text), signalsOf(signals)))
+}
+
+// cycletls_write sends a piece of a body, or with size 0 ends it; see
+// library.Write.
+//
+//export cycletls_write
+func cycletls_write(handle C.uint64_t, piece unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Write(uint64(handle), view(piece, size), signalsOf(signals)))
+}
+
+// cycletls_wait returns the response to a started request; see library.Wait.
+//
+//export cycletls_wait
+func cycletls_wait(handle C.uint64_t, buffer unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Wait(uint64(handle), view(buffer, size), signalsOf(signals)))
+}
+
+// cycletls_read fills a buffer from the body of a response; see library.Read.
+//
+//export cycletls_read
+func cycletls_read(handle C.uint64_t, buffer unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Read(uint64(handle), view(buffer, size), signalsOf(signals)))
+}
+
+// cycletls_cancel ends an exchange from any thread; see library.Cancel.
+//
+//export cycletls_cancel
+func cycletls_cancel(handle C.uint64_t) C.int32_t {
+	return truth(core.Cancel(uint64(handle)))
+}
+
+// cycletls_close ends a session or an exchange; see library.Close.
+//
+//export cycletls_close
+func cycletls_close(handle C.uint64_t) C.int32_t {
+	return truth(core.Close(uint64(handle)))
+}
+
+// cycletls_free gives back what a verb returned.
+//
+//export cycletls_free
+func cycletls_free(text *C.char) {
+	C.free(unsafe.Pointer(text))
+}
+
+// view is the caller's memory for the length of the call.
+func view(memory unsafe.Pointer, size C.int64_t) []byte {
+	if memory == nil || size <= 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(memory), int(size))
+}
+
+func truth(value bool) C.int32_t {
+	if value {
+		return 1
+	}
+	return 0
+}
+
+func answer(into *C.cycletls_reply, reply library.Reply) {
+	*into = C.cycletls_reply{
+		handle: C.uint64_t(reply.Handle),
+		length: C.int64_t(reply.Length),
+		filled: C.int64_t(reply.Filled),
+		status: C.int32_t(reply.Status),
+	}
+	if reply.Message != nil {
+		into.head = envelopeString(reply.Message)
+	}
+}
+
+// envelopeString encodes a message straight into the C string that carries it.
+func envelopeString(message any) *C.char {
+	raw := envelope.Append(nil, message)
+	size := base64.StdEncoding.EncodedLen(len(raw))
+	text := C.malloc(C.size_t(size + 1))
+	into := unsafe.Slice((*byte)(text), size+1)
+	base64.StdEncoding.Encode(into, raw)
+	into[size] = 0
+	return (*C.char)(text)
+}

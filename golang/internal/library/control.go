@@ -1,0 +1,82 @@
+package library
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/cycletls/cycletls/golang/internal/engine"
+	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
+	"github.com/cycletls/cycletls/golang/internal/envelope"
+)
+
+// control handles every message but a request.
+func (l *Library) control(target uint64, incoming any) (any, error) {
+	switch m := incoming.(type) {
+	case *envelope.Session:
+		return l.makeSession(m)
+	case *envelope.Stats:
+		return l.stats(), nil
+	}
+	session, ok := l.handles.get(target).(*engine.Session)
+	if !ok {
+		return nil, closed("session")
+	}
+	switch m := incoming.(type) {
+	case *envelope.Cookies:
+		return cookies(session.Jar(), m)
+	case *envelope.Certificates:
+		return &envelope.CertificateChain{Certificates: session.Certificates(m.Connection)}, nil
+	}
+	return nil, &envelope.Error{Kind: envelope.InvalidMessage, Message: fmt.Sprintf("%T has no handler", incoming)}
+}
+
+func (l *Library) makeSession(m *envelope.Session) (any, error) {
+	var jar *cookie.Jar
+	if m.CookieJar != 0 {
+		owner, ok := l.handles.get(m.CookieJar).(*engine.Session)
+		if !ok {
+			return nil, closed("session whose cookies are to be shared")
+		}
+		jar = owner.Jar()
+	}
+	session, err := engine.NewSession(m, jar)
+	if err != nil {
+		return nil, err
+	}
+	return &envelope.Made{Handle: l.handles.add(session)}, nil
+}
+
+func cookies(jar *cookie.Jar, m *envelope.Cookies) (any, error) {
+	switch m.Action {
+	case "list":
+	case "set":
+		for _, c := range m.Set {
+			if err := jar.Set(c); err != nil {
+				return nil, err
+			}
+		}
+	case "delete":
+		jar.Delete(m.Name, m.Domain, m.Path)
+	case "clear":
+		jar.Clear()
+	default:
+		return nil, &envelope.Error{Kind: envelope.InvalidMessage, Message: fmt.Sprintf("cookies: unknown action %q", m.Action)}
+	}
+	return &envelope.CookieList{Cookies: jar.All()}, nil
+}
+
+func (l *Library) stats() *envelope.StatsReply {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	reply := &envelope.StatsReply{Goroutines: runtime.NumGoroutine(), HeapBytes: memory.HeapAlloc}
+	l.handles.each(func(value any) {
+		switch live := value.(type) {
+		case *engine.Session:
+			reply.Sessions++
+			reply.Connections += live.Connections()
+		case *exchange:
+			reply.Exchanges++
+		}
+	})
+	return reply
+}

@@ -1,0 +1,230 @@
+// Package library is the core behind the C boundary, without the C: numbers for
+// sessions and exchanges, and the verbs that act on them. Messages come and
+// go as envelopes, body bytes through the caller's own memory beside them.
+//
+// A verb never panics and never blocks longer than the limits of its exchange
+// allow. An exchange is used by one thread at a time; only Cancel and Close may
+// come from another.
+package library
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/cycletls/cycletls/golang/internal/engine"
+	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
+)
+
+// Library holds everything that the host has made and not closed.
+type Library struct {
+	handles handles
+}
+
+// Reply is what a verb answers.
+type Reply struct {
+	Message any    // for envelope.Encode; nil: none
+	Handle  uint64 // of an exchange that has more to come; 0: it is over
+	Length  int64  // decoded length of its body when known, else message.UnknownLength
+	Filled  int    // bytes in the caller's buffer
+	Status  int    // HTTP status, or one of the values below
+}
+
+// Values of Reply.Status that are not of HTTP.
+const (
+	Failed   = 0 // Message is an *envelope.Error
+	Done     = 1
+	Answered = 2 // of Write: the server has answered and wants no more of the body
+)
+
+// Call handles one message from start to end. For a request that means: send
+// it with body, follow where it leads, and return the head of the response. A
+// body that fits buffer comes along; a longer one is left to Read under
+// Reply.Handle.
+func (l *Library) Call(target uint64, text string, body, buffer []byte, signals func() bool) (reply Reply) {
+	defer guard(&reply)
+	incoming, err := envelope.Decode(text)
+	if err != nil {
+		return failed(err)
+	}
+	if request, ok := incoming.(*envelope.Request); ok {
+		return l.request(target, request, body, buffer, signals)
+	}
+	answer, err := l.control(target, incoming)
+	if err != nil {
+		return failed(err)
+	}
+	return Reply{Message: answer, Status: Done}
+}
+
+// Start begins a request whose body follows through Write.
+func (l *Library) Start(target uint64, text string, signals func() bool) (reply Reply) {
+	defer guard(&reply)
+	incoming, err := envelope.Decode(text)
+	if err != nil {
+		return failed(err)
+	}
+	request, ok := incoming.(*envelope.Request)
+	if !ok || request.Body == nil || !request.Body.Streamed {
+		return failed(&envelope.Error{Kind: envelope.InvalidMessage, Message: "start takes a request with a streamed body"})
+	}
+	x, err := l.begin(target, request, nil, signals)
+	if err != nil {
+		return failed(err)
+	}
+	return Reply{Handle: l.handles.add(x), Status: Done}
+}
+
+// request is Call for a request.
+func (l *Library) request(target uint64, request *envelope.Request, body, buffer []byte, signals func() bool) Reply {
+	x, err := l.begin(target, request, body, signals)
+	if err != nil {
+		return failed(err)
+	}
+	reply, over, err := x.answer(buffer)
+	switch {
+	case err != nil:
+		x.end()
+		return failed(err)
+	case over:
+		x.end()
+	default:
+		reply.Handle = l.handles.add(x)
+	}
+	return reply
+}
+
+// Write sends a piece of a streamed body; an empty one ends it.
+func (l *Library) Write(handle uint64, piece []byte, signals func() bool) (reply Reply) {
+	defer guard(&reply)
+	x, err := l.use(handle, signals)
+	if err != nil {
+		return failed(err)
+	}
+	defer x.mu.Unlock()
+	if len(piece) == 0 {
+		err = x.CloseWrite()
+	} else {
+		_, err = x.Exchange.Write(piece)
+	}
+	switch {
+	case errors.Is(err, message.ErrAnswered):
+		return Reply{Status: Answered}
+	case err != nil:
+		return l.abandon(handle, x, err)
+	}
+	return Reply{Status: Done}
+}
+
+// Wait returns the response to a request that was started, as Call does.
+func (l *Library) Wait(handle uint64, buffer []byte, signals func() bool) (reply Reply) {
+	defer guard(&reply)
+	x, err := l.use(handle, signals)
+	if err != nil {
+		return failed(err)
+	}
+	defer x.mu.Unlock()
+	reply, over, err := x.answer(buffer)
+	switch {
+	case err != nil:
+		return l.abandon(handle, x, err)
+	case over:
+		l.finish(handle, x)
+	default:
+		reply.Handle = handle
+	}
+	return reply
+}
+
+// Read fills buffer with the next bytes of the body. When the body has ended the
+// exchange is over and Reply.Handle 0.
+func (l *Library) Read(handle uint64, buffer []byte, signals func() bool) (reply Reply) {
+	defer guard(&reply)
+	x, err := l.use(handle, signals)
+	if err != nil {
+		return failed(err)
+	}
+	defer x.mu.Unlock()
+	n, err := x.fill(buffer)
+	switch {
+	case err == io.EOF:
+		l.finish(handle, x)
+		return Reply{Filled: n, Status: Done}
+	case err != nil:
+		return l.abandon(handle, x, err)
+	}
+	return Reply{Handle: handle, Filled: n, Status: Done}
+}
+
+// Cancel ends an exchange from any thread: the verb at work on it returns an
+// error of kind cancelled. It reports whether the handle named one.
+func (l *Library) Cancel(handle uint64) bool {
+	x, ok := l.handles.get(handle).(*exchange)
+	if ok {
+		x.ctx.Cancel(wait.ErrCancelled)
+	}
+	return ok
+}
+
+// Close ends what the handle names, a session with all that belongs to it. It
+// reports whether there was anything; closing twice is harmless.
+func (l *Library) Close(handle uint64) bool {
+	switch closing := l.handles.remove(handle).(type) {
+	case *exchange:
+		closing.ctx.Cancel(wait.ErrCancelled)
+		closing.mu.Lock()
+		defer closing.mu.Unlock()
+		closing.end()
+		return true
+	case *engine.Session:
+		closing.Close()
+		return true
+	}
+	return false
+}
+
+// use takes an exchange for one verb; the caller unlocks it.
+func (l *Library) use(handle uint64, signals func() bool) (*exchange, error) {
+	x, ok := l.handles.get(handle).(*exchange)
+	if !ok {
+		return nil, closed("exchange")
+	}
+	if !x.mu.TryLock() {
+		return nil, &envelope.Error{Kind: envelope.InvalidMessage, Message: "the exchange is in use by another thread"}
+	}
+	x.ctx.SetSignals(signals)
+	return x, nil
+}
+
+func (l *Library) finish(handle uint64, x *exchange) {
+	l.handles.remove(handle)
+	x.end()
+}
+
+func (l *Library) abandon(handle uint64, x *exchange, err error) Reply {
+	l.finish(handle, x)
+	return failed(err)
+}
+
+func failed(err error) Reply {
+	return Reply{Message: engine.Failure(err), Status: Failed}
+}
+
+func closed(what string) error {
+	return &envelope.Error{Kind: envelope.Closed, Message: "this " + what + " is closed, or was never open"}
+}
+
+// guard turns a panic of ours into an error of kind internal: no fault of the
+// core may take the host process down.
+func guard(reply *Reply) {
+	if fault := recover(); fault != nil {
+		*reply = Reply{Status: Failed, Message: &envelope.Error{
+			Kind:    envelope.Internal,
+			Message: fmt.Sprint(fault),
+			Detail:  map[string]string{"stack": string(debug.Stack())},
+		}}
+	}
+}

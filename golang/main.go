@@ -1,0 +1,33 @@
+// Libcycletls is the shared library behind the Python package cycletls: an HTTP
+// client core that speaks TLS, HTTP/1.1 and HTTP/2 as a chosen browser does.
+// It is built with -buildmode=c-shared; exports.go holds its verbs.
+package main
+
+/*
+#include "cycletls.h"
+
+static int run_signals(cycletls_signals signals) { return signals(); }
+*/
+import "C"
+
+import (
+	"github.com/cycletls/cycletls/golang/internal/library"
+)
+
+// version is set by the build (-ldflags=-X=main.version=…) from
+// cycletls/_version.py. The Python side refuses a library of another version.
+var version = "unset"
+
+// core is what the handles of this process name.
+var core = new(library.Library)
+
+// main is never called: the host process has one of its own.
+func main() {}
+
+// signalsOf wraps the host's function for the waits of one call.
+func signalsOf(signals C.cycletls_signals) func() bool {
+	if signals == nil {
+		return nil
+	}
+	return func() bool { return C.run_signals(signals) != 0 }
+}
