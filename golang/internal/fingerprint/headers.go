@@ -1,0 +1,195 @@
+package fingerprint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kinds of requests that browsers tell apart by their headers.
+const (
+	Navigate  = "navigate"
+	Fetch     = "fetch"
+	XHR       = "xhr"
+	Image     = "image"
+	WebSocket = "websocket"
+)
+
+// fallback says whose layout a kind without one in the profile uses.
+var fallback = map[string]string{
+	Navigate: "", Fetch: Navigate, XHR: Fetch, Image: Fetch, WebSocket: Fetch,
+}
+
+// Rest is the name of the place where fields go that have no place of their own.
+const Rest = "*"
+
+// Slot is one field of a request, or the place of one.
+type Slot struct {
+	Name, Value string
+	// Place marks a field that the engine fills when the request has it: Host,
+	// Cookie, Content-Length, …, or Rest.
+	Place bool
+}
+
+// HeaderRow is an entry of a header list: [name, value], or only a name for a
+// place.
+type HeaderRow Slot
+
+// HTTP1 says what HTTP/1.1 does differently: per kind the names in the order
+// and case of that version. A row's value is the one that the kind has in
+// headers, unless the row has its own; what is not named is not sent.
+type HTTP1 struct {
+	Headers map[string][]HeaderRow `json:"headers"`
+}
+
+type layoutKey struct{ kind, protocol string }
+
+// Layout returns the fields of a request of a kind over a protocol ("http/1.1"
+// or "h2") in wire order, with names in that protocol's case. The slots are
+// shared and must not be changed.
+func (p *Profile) Layout(kind, protocol string) []Slot {
+	return p.layouts[layoutKey{kind, protocol}]
+}
+
+// ValidKind reports whether kind names a kind of request.
+func ValidKind(kind string) bool {
+	_, ok := fallback[kind]
+	return ok
+}
+
+// layOut computes the layouts of all kinds for both protocols.
+func (p *Profile) layOut() error {
+	if err := p.checkHeaders(); err != nil {
+		return err
+	}
+	p.layouts = make(map[layoutKey][]Slot, 2*len(fallback))
+	for kind := range fallback {
+		from := kind
+		for p.Headers[from] == nil {
+			from = fallback[from]
+		}
+		p.layouts[layoutKey{kind, "h2"}] = layoutH2(p.Headers[from])
+		p.layouts[layoutKey{kind, "http/1.1"}] = layoutH1(p.HTTP1.Headers[from], p.Headers[from])
+	}
+	return nil
+}
+
+func (p *Profile) checkHeaders() error {
+	if p.Headers[Navigate] == nil {
+		return errors.New("headers.navigate: missing")
+	}
+	for path, kinds := range map[string]map[string][]HeaderRow{"headers": p.Headers, "http1.headers": p.HTTP1.Headers} {
+		for kind, rows := range kinds {
+			if !ValidKind(kind) {
+				return fmt.Errorf("%s.%s: no such kind of request", path, kind)
+			}
+			if p.Headers[kind] == nil {
+				return fmt.Errorf("%s.%s: the kind is missing in headers", path, kind)
+			}
+			if err := checkRows(rows); err != nil {
+				return fmt.Errorf("%s.%s: %w", path, kind, err)
+			}
+		}
+	}
+	return nil
+}
+
+func checkRows(rows []HeaderRow) error {
+	seen := make(map[string]bool, len(rows))
+	for i, row := range rows {
+		name := strings.ToLower(row.Name)
+		if seen[name] {
+			return fmt.Errorf("%s is there twice", row.Name)
+		}
+		seen[name] = true
+		if row.Name != Rest && !validName(row.Name) {
+			return fmt.Errorf("[%d]: %q is no field name (RFC 9110 section 5.1)", i, row.Name)
+		}
+		if strings.ContainsFunc(row.Value, isControl) {
+			return fmt.Errorf("[%d]: control character in the value of %s", i, row.Name)
+		}
+	}
+	if !seen[Rest] {
+		return errors.New(`no place "*" for other fields`)
+	}
+	return nil
+}
+
+// layoutH2 lower-cases the names and leaves out what belongs to a connection of
+// HTTP/1.1 (RFC 9113 section 8.2.2) or became a pseudo-header.
+func layoutH2(rows []HeaderRow) []Slot {
+	slots := make([]Slot, 0, len(rows))
+	for _, row := range rows {
+		row.Name = strings.ToLower(row.Name)
+		switch row.Name {
+		case "host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+		default:
+			slots = append(slots, Slot(row))
+		}
+	}
+	return slots
+}
+
+// layoutH1 takes order and case from names, values from rows. Where the profile
+// does not say how HTTP/1.1 looks, it is as rows with Host in front.
+func layoutH1(names, rows []HeaderRow) []Slot {
+	if names == nil {
+		return append([]Slot{{Name: "Host", Place: true}}, toSlots(rows)...)
+	}
+	values := make(map[string]HeaderRow, len(rows))
+	for _, row := range rows {
+		values[strings.ToLower(row.Name)] = row
+	}
+	slots := toSlots(names)
+	for i := range slots {
+		if row, ok := values[strings.ToLower(slots[i].Name)]; ok && slots[i].Place {
+			slots[i].Value, slots[i].Place = row.Value, row.Place
+		}
+	}
+	return slots
+}
+
+func toSlots(rows []HeaderRow) []Slot {
+	slots := make([]Slot, len(rows))
+	for i, row := range rows {
+		slots[i] = Slot(row)
+	}
+	return slots
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *HeaderRow) UnmarshalJSON(raw []byte) error {
+	*r = HeaderRow{Place: true}
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, &r.Name)
+	}
+	var pair []string
+	if err := json.Unmarshal(raw, &pair); err != nil || len(pair) != 2 {
+		return errors.New(`neither ["name", "value"] nor "name"`)
+	}
+	*r = HeaderRow{Name: pair[0], Value: pair[1]}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r HeaderRow) MarshalJSON() ([]byte, error) {
+	if r.Place {
+		return json.Marshal(r.Name)
+	}
+	return json.Marshal([]string{r.Name, r.Value})
+}
+
+// validName reports whether name is a token (RFC 9110 section 5.6.2).
+func validName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		alphanumeric := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
