@@ -51,3 +51,13 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
+
+// Kinds is the whole list, in the order above.
+var Kinds = []Kind{
+	InvalidURL, InvalidHeader, InvalidMethod, InvalidOption, InvalidBody, Unrewindable,
+	TotalTimeout, PoolTimeout, ConnectTimeout, WriteTimeout, ReadTimeout, Cancelled, Interrupted,
+	DNS, Connect, Blocked, TLSFailed, Certificate,
+	ConnectionClosed, StreamReset, Protocol, Limit, Incomplete, Decoding,
+	TooManyRedirects, RedirectRefused,
+	Closed, InvalidMessage, Internal,
+}
