@@ -179,8 +179,8 @@ func (s *Server) serve(raw net.Conn, id uint64) error {
 		if err := secure.Handshake(); err != nil {
 			return fmt.Errorf("TLS handshake: %w", err)
 		}
-		// The close_notify that a polite end of TLS is made of.
-		defer secure.Close()
+		// The close_notify that ends TLS politely; the connection itself is release's.
+		defer secure.CloseWrite()
 		state := secure.ConnectionState()
 		seen.state, conn = &state, secure
 	}
