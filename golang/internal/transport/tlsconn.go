@@ -1,0 +1,109 @@
+package transport
+
+import (
+	utls "github.com/refraction-networking/utls"
+
+	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
+)
+
+// tlsConn is a TLS connection whose waits obey contexts, as those of the
+// connection beneath do. An exchange that ends during a wait does not spoil it
+// for the others: nothing read is lost, nothing written is cut.
+type tlsConn struct {
+	*utls.UConn
+	carrier *carrier
+}
+
+var _ wait.Conn = (*tlsConn)(nil)
+
+// SetReadContext implements wait.Conn.
+func (c *tlsConn) SetReadContext(ctx *wait.Context) { c.carrier.SetReadContext(ctx) }
+
+// SetWriteContext implements wait.Conn.
+func (c *tlsConn) SetWriteContext(ctx *wait.Context) { c.carrier.SetWriteContext(ctx) }
+
+// recordSize is the plaintext of one full record (RFC 8446 section 5.1).
+const recordSize = 16384
+
+// Write implements net.Conn. When the wait ends early, it returns how much of p
+// is in records: those leave, whole, in front of what is written next.
+func (c *tlsConn) Write(p []byte) (int, error) {
+	if err := c.carrier.flush(); err != nil {
+		return 0, err
+	}
+	written := 0
+	for {
+		n, err := c.UConn.Write(p[written:min(len(p), written+recordSize)])
+		written += n
+		if err == nil {
+			err = c.carrier.takeStop()
+		}
+		if err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// agreed tells what the handshake came to.
+func (c *tlsConn) agreed(name string) *message.TLS {
+	state := c.ConnectionState()
+	info := &message.TLS{
+		Version:      state.Version,
+		CipherSuite:  state.CipherSuite,
+		ALPN:         state.NegotiatedProtocol,
+		ServerName:   name,
+		Resumed:      state.DidResume,
+		Certificates: state.PeerCertificates,
+	}
+	if hello := c.HandshakeState.ServerHello; hello != nil {
+		info.Group = uint16(hello.ServerShare.Group)
+	}
+	return info
+}
+
+// carrier is what utls writes its records to. utls takes an error in the middle
+// of a record for the end of the connection, as its peer would; so when a wait
+// ends early, the carrier keeps the rest of the record and says that it was
+// written, and why it was not.
+type carrier struct {
+	wait.Conn
+	pending []byte // of one record, seldom two
+	stop    error
+}
+
+// Write implements net.Conn for utls.
+func (c *carrier) Write(record []byte) (int, error) {
+	if c.pending != nil {
+		c.pending = append(c.pending, record...)
+		return len(record), nil
+	}
+	n, err := c.Conn.Write(record)
+	if err != nil && wait.IsStop(err) {
+		c.pending = append([]byte(nil), record[n:]...)
+		c.stop = err
+		return len(record), nil
+	}
+	return n, err
+}
+
+// flush writes what an earlier wait left behind.
+func (c *carrier) flush() error {
+	c.stop = nil
+	if c.pending == nil {
+		return nil
+	}
+	n, err := c.Conn.Write(c.pending)
+	c.pending = c.pending[n:]
+	if err == nil {
+		c.pending = nil
+	}
+	return err
+}
+
+// takeStop returns why the last write did not reach the connection.
+func (c *carrier) takeStop() error {
+	stop := c.stop
+	c.stop = nil
+	return stop
+}
