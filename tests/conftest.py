@@ -1,0 +1,81 @@
+"""Fixtures of all tests: certificates, local servers, and the watch that nothing leaves loopback and nothing is left behind."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+from servers import Certificates, ScriptedServer, Servers, httpbin_servers, issue_certificates
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook: no test, nor anything it calls in Python, connects beyond this machine."""
+    if event == "socket.connect" and isinstance(address := arguments[1], tuple):
+        if not address[0].startswith(LOOPBACK):
+            raise RuntimeError(f"a test connects to {address}")
+
+
+sys.addaudithook(refuse_other_hosts)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A test authority and a server's certificate for localhost, 127.0.0.1 and ::1."""
+    return issue_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def ca_file(certificates: Certificates) -> str:
+    """What to give as `verify`."""
+    return str(certificates.authority)
+
+
+@pytest.fixture(scope="session")
+def servers(certificates: Certificates) -> Iterator[Servers]:
+    """One httpbin over HTTP, HTTPS and HTTP/2."""
+    with httpbin_servers(certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def httpbin(servers: Servers) -> str:
+    """The address of httpbin over plain HTTP."""
+    return servers.http
+
+
+@pytest.fixture(scope="session")
+def httpbin_tls(servers: Servers) -> str:
+    """The address of httpbin over HTTP/1.1 and TLS."""
+    return servers.https
+
+
+@pytest.fixture(scope="session")
+def httpbin_h2(servers: Servers) -> str:
+    """The address of httpbin over HTTP/2 and TLS."""
+    return servers.http2
+
+
+@pytest.fixture(params=Servers._fields)
+def transport(request: pytest.FixtureRequest, servers: Servers) -> str:
+    """The address of httpbin over each transport in turn."""
+    address: str = getattr(servers, request.param)
+    return address
+
+
+@pytest.fixture
+def scripted() -> type[ScriptedServer]:
+    """Servers that play a script, over TCP."""
+    return ScriptedServer
+
+
+@pytest.fixture
+def scripted_tls(certificates: Certificates) -> Callable[..., ScriptedServer]:
+    """Servers that play a script, over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server)
+    return partial(ScriptedServer, context=context)
