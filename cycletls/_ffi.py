@@ -9,14 +9,41 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from ._exceptions import ForkError, LibraryError
 from ._version import __version__
 
-CData: TypeAlias = Any  # cffi ships no types
+TYPE_CHECKING = False  # typing's own would cost an import of typing
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final, NoReturn, Protocol, TypeAlias
+
+    CData: TypeAlias = Any  # cffi ships no types
+
+    class Verbs(Protocol):
+        """The functions of ``cycletls._native``, as the type checker should see them (golang/cycletls.h)."""
+
+        def cycletls_open(self, path: bytes, /) -> CData: ...
+        def cycletls_version(self) -> CData: ...
+        def cycletls_call(
+            self,
+            target: int,
+            envelope: bytes,
+            body: bytes | CData,
+            body_size: int,
+            buffer: CData,
+            buffer_size: int,
+            main_thread: bool,
+            reply: CData,
+            /,
+        ) -> None: ...
+        def cycletls_start(self, session: int, envelope: bytes, main_thread: bool, reply: CData, /) -> None: ...
+        def cycletls_write(self, exchange: int, piece: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
+        def cycletls_wait(self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
+        def cycletls_read(self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
+        def cycletls_cancel(self, exchange: int, /) -> int: ...
+        def cycletls_close(self, handle: int, /) -> int: ...
+        def cycletls_free(self, text: CData, /) -> None: ...
 
 _SCRATCH: Final = 64 * 1024
 """Bytes of a response body that come back in the same crossing as its head."""
@@ -28,32 +55,6 @@ _DONE: Final = 1
 _ANSWERED: Final = 2  # the statuses of golang/cycletls.h that are not of HTTP
 
 _LIBRARY: Final = "libcycletls.so"
-
-
-class Verbs(Protocol):
-    """The functions of ``cycletls._native``, as the type checker should see them (golang/cycletls.h)."""
-
-    def cycletls_open(self, path: bytes, /) -> CData: ...
-    def cycletls_version(self) -> CData: ...
-    def cycletls_call(
-        self,
-        target: int,
-        envelope: bytes,
-        body: bytes | CData,
-        body_size: int,
-        buffer: CData,
-        buffer_size: int,
-        main_thread: bool,
-        reply: CData,
-        /,
-    ) -> None: ...
-    def cycletls_start(self, session: int, envelope: bytes, main_thread: bool, reply: CData, /) -> None: ...
-    def cycletls_write(self, exchange: int, piece: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
-    def cycletls_wait(self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
-    def cycletls_read(self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /) -> None: ...
-    def cycletls_cancel(self, exchange: int, /) -> int: ...
-    def cycletls_close(self, handle: int, /) -> int: ...
-    def cycletls_free(self, text: CData, /) -> None: ...
 
 
 class Reply:
@@ -284,7 +285,7 @@ def _library() -> Verbs:
         if isinstance(_verbs, _Unopened):
             from . import _native
 
-            path = os.environ.get("CYCLETLS_LIB_PATH") or str(Path(__file__).with_name(_LIBRARY))
+            path = os.environ.get("CYCLETLS_LIB_PATH") or os.path.join(os.path.dirname(__file__), _LIBRARY)
             problem = _native.lib.cycletls_open(os.fsencode(path))
             if problem:
                 raise LibraryError(f"cannot load {path}: {os.fsdecode(_native.ffi.string(problem))}")
