@@ -9,6 +9,12 @@
 
 #include <stdint.h>
 
+/* Defined by the build (setup.py): a linker's -X has no room beside the flags
+ * that setuptools-golang gives. */
+#ifndef CYCLETLS_VERSION
+#define CYCLETLS_VERSION "unset"
+#endif
+
 /* Runs the host's signal handlers; returns non-zero when one of them raised.
  * Given by calls from the host's main thread, NULL from any other. */
 typedef int (*cycletls_signals)(void);

@@ -14,9 +14,9 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/library"
 )
 
-// version is set by the build (-ldflags=-X=main.version=…) from
-// cycletls/_version.py. The Python side refuses a library of another version.
-var version = "unset"
+// version is set by the build (-DCYCLETLS_VERSION=…) from cycletls/_version.py.
+// The Python side refuses a library of another version.
+const version = C.CYCLETLS_VERSION
 
 // core is what the handles of this process name.
 var core = new(library.Library)
