@@ -1,0 +1,83 @@
+package transport
+
+import (
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/wait"
+)
+
+// forever is the binding of a connection that works for nobody in particular.
+var forever = wait.Background()
+
+// flow is one direction of a connection: the exchange that it works for, and
+// when that was last asked whether it must end. Asking runs the host's signal
+// handlers, which costs too much for every call, and a peer that drips bytes
+// must not put it off for ever: so it is done once a Tick.
+type flow struct {
+	ctx   *wait.Context
+	phase wait.Phase
+	asked time.Time
+	calls uint32 // since the clock was last looked at
+}
+
+// lookEvery is how many calls that found something to do pass between two looks
+// at the clock: a look costs a tenth of a small read.
+const lookEvery = 16
+
+// bind hands the direction to an exchange; nil waits for ever.
+func (f *flow) bind(ctx *wait.Context) {
+	if ctx == nil {
+		ctx = forever
+	}
+	f.ctx = ctx
+}
+
+// begin is called before every operation, so that a peer which never lets us
+// wait cannot outlive the exchange's limits either.
+func (f *flow) begin() error {
+	if f.calls++; f.calls < lookEvery {
+		return nil
+	}
+	return f.ask(time.Now())
+}
+
+// ask returns why the exchange must end, where that has not been asked for a
+// Tick.
+func (f *flow) ask(now time.Time) error {
+	f.calls = 0
+	if f.ctx.Never() || now.Sub(f.asked) < wait.Tick {
+		return nil
+	}
+	f.asked = now
+	return f.ctx.Check()
+}
+
+// pause is one wait of a flow, made of slices.
+type pause struct {
+	*flow
+	until time.Time
+	why   *wait.TimeoutError
+}
+
+// slice returns how long to sleep now, or why the wait is over. It ends when the
+// exchange must be asked again.
+func (p *pause) slice() (time.Duration, error) {
+	if p.ctx.Never() {
+		return 0, wait.ErrWouldBlock
+	}
+	now := time.Now()
+	if err := p.ask(now); err != nil {
+		return 0, err
+	}
+	limit := wait.Tick - now.Sub(p.asked)
+	if p.why == nil {
+		p.until, p.why = p.ctx.Until(p.phase)
+	}
+	if p.why == nil {
+		return limit, nil
+	}
+	if !now.Before(p.until) {
+		return 0, p.why
+	}
+	return min(limit, p.until.Sub(now)), nil
+}
