@@ -1,0 +1,244 @@
+package http1
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
+)
+
+// stream is one exchange. Each gets its own, so that a handle kept too long
+// cannot reach into the next exchange.
+type stream struct {
+	conn     *Conn // nil once closed
+	ctx      *wait.Context
+	delivery message.Delivery // Answered: see Delivery
+
+	request  outline
+	given    int64 // bytes of the body that Write was given
+	complete bool  // the request is, on this side
+	broken   bool  // a write failed: nothing more can be sent
+	refused  bool  // the server wants no more of the body
+
+	informational int
+	response      message.Response
+	head          *message.Response // &response when it has come
+	body          body
+	persistent    bool // both sides agree to go on after this exchange
+}
+
+var _ message.Stream = (*stream)(nil)
+
+// WriteHead implements message.Stream. A head with a body behind it is held.
+func (s *stream) WriteHead(req *message.Request) error {
+	if s.conn == nil {
+		return net.ErrClosed
+	}
+	out, request, err := appendHead(s.conn.out[:0], req)
+	if err != nil {
+		return err
+	}
+	s.conn.out, s.request = out, request
+	if request.hasBody {
+		return nil
+	}
+	return s.finish()
+}
+
+// Write implements message.Stream. What it was given is on its way when it
+// returns: a body may be a conversation.
+func (s *stream) Write(p []byte) (int, error) {
+	if err := s.writable(int64(len(p))); err != nil || len(p) == 0 {
+		return 0, err
+	}
+	if err := s.lookForAnswer(); err != nil {
+		return 0, err
+	}
+	s.given += int64(len(p))
+	if !s.request.chunked() {
+		return s.send(p, "")
+	}
+	s.conn.out = appendChunkHead(s.conn.out, len(p))
+	return s.send(p, "\r\n")
+}
+
+func (s *stream) writable(more int64) error {
+	switch {
+	case s.conn == nil:
+		return net.ErrClosed
+	case s.refused:
+		return message.ErrAnswered
+	case s.complete || !s.request.hasBody || s.request.length >= 0 && s.given+more > s.request.length:
+		return &message.LengthError{Announced: max(0, s.request.length), Given: s.given + more}
+	}
+	return nil
+}
+
+// CloseWrite implements message.Stream.
+func (s *stream) CloseWrite(trailers message.Fields) error {
+	switch {
+	case s.conn == nil:
+		return net.ErrClosed
+	case s.complete || s.refused:
+		return nil
+	case s.request.chunked():
+		out, err := appendLastChunk(s.conn.out, trailers)
+		if err != nil {
+			return err
+		}
+		s.conn.out = out
+	case len(trailers) > 0:
+		return invalid("framing", "trailers need chunked coding")
+	case s.given != s.request.length:
+		return &message.LengthError{Announced: s.request.length, Given: s.given}
+	}
+	return s.finish()
+}
+
+// finish sends the last of the request. The server may have answered by then
+// and closed; that is for ReadHead to tell.
+func (s *stream) finish() error {
+	if err := s.flush(); err != nil && err != message.ErrAnswered {
+		return err
+	}
+	s.complete = !s.broken
+	return nil
+}
+
+// ReadHead implements message.Stream.
+func (s *stream) ReadHead() (*message.Response, error) {
+	if s.conn == nil {
+		return nil, net.ErrClosed
+	}
+	if err := s.flush(); err != nil && err != message.ErrAnswered {
+		return nil, err
+	}
+	for s.head == nil {
+		if _, err := s.readHead(); err != nil {
+			return nil, s.headError(err)
+		}
+	}
+	return s.head, nil
+}
+
+// readHead reads one head and returns its status. An informational one is
+// counted and dropped; the final one is kept.
+func (s *stream) readHead() (int, error) {
+	in := &s.conn.in
+	block, err := in.section("header block", s.conn.cfg.MaxHeaderBytes)
+	if err != nil {
+		return 0, err
+	}
+	if err := parseHead(string(block), in.lines, &s.response); err != nil {
+		return 0, err
+	}
+	if err := s.accept(&s.response); err != nil {
+		return 0, err
+	}
+	in.consume(len(block))
+	return s.response.Status, nil
+}
+
+func (s *stream) accept(head *message.Response) error {
+	switch {
+	case head.Status == 101 && !s.request.upgrade:
+		return errSwitched
+	case head.Status < 200 && head.Status != 101:
+		return s.countInformational()
+	}
+	how, length, persistent, err := frame(&s.request, head)
+	if err != nil {
+		return err
+	}
+	head.Length = length
+	s.head, s.persistent = head, persistent
+	s.body = newBody(&s.conn.in, how, length, s.conn.cfg.MaxHeaderBytes)
+	return nil
+}
+
+var errSwitched error = &message.ProtocolError{
+	Protocol: "HTTP/1.1",
+	What:     "101 (Switching Protocols) to a request without Upgrade",
+	Section:  "RFC 9110 section 15.2.2",
+}
+
+func (s *stream) countInformational() error {
+	limit := s.conn.cfg.MaxInformational
+	if s.informational++; s.informational > limit {
+		return &message.LimitError{What: "informational responses", Limit: int64(limit), Unit: "responses"}
+	}
+	return nil
+}
+
+func (s *stream) headError(err error) error {
+	switch {
+	case decided(err):
+		return err
+	case err == io.EOF && s.conn.in.buffered() > 0:
+		err = io.ErrUnexpectedEOF
+	}
+	return &message.ClosedError{While: "reading the response head", Cause: cause(err)}
+}
+
+// Read implements message.Stream.
+func (s *stream) Read(p []byte) (int, error) {
+	switch {
+	case s.conn == nil:
+		return 0, net.ErrClosed
+	case s.head == nil:
+		return 0, errors.New("http1: Read before ReadHead")
+	}
+	return s.body.read(p)
+}
+
+// Trailers implements message.Stream.
+func (s *stream) Trailers() message.Fields { return s.body.trailers }
+
+// Delivery implements message.Stream.
+func (s *stream) Delivery() message.Delivery {
+	if s.conn != nil && s.conn.in.heard {
+		return message.Answered
+	}
+	return s.delivery
+}
+
+// Close implements message.Stream.
+func (s *stream) Close() error {
+	if s.conn == nil {
+		return nil
+	}
+	reusable := s.reusable()
+	s.delivery = s.Delivery()
+	conn := s.conn
+	s.conn = nil
+	return conn.release(reusable)
+}
+
+// reusable reports whether the next exchange can follow: this one left nothing
+// behind, or never began.
+func (s *stream) reusable() bool {
+	switch {
+	case s.broken:
+		return false
+	case s.delivery == message.Unsent:
+		return !s.conn.in.heard
+	case !s.complete || s.head == nil || !s.persistent:
+		return false
+	}
+	s.drain()
+	return s.body.complete() && s.conn.in.buffered() == 0
+}
+
+// drain reads the rest of a body that the caller did not want, as far as it is
+// there: a few bytes save a connection.
+func (s *stream) drain() {
+	const reads = 4
+	s.conn.raw.SetReadContext(wait.Now)
+	for range reads {
+		if _, err := s.body.read(s.conn.out[:cap(s.conn.out)]); err != nil {
+			return
+		}
+	}
+}
