@@ -1,0 +1,84 @@
+"""The clients, and a virtual environment for those that are not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One client: its module in worker/peers, what pip installs for it, what is special."""
+
+    name: str
+    module: str
+    package: str
+    requirements: str | None = "requirements.txt"
+    missing: Mapping[str, str] = field(default_factory=dict)  # work or protocol: why it cannot
+    note: str = ""
+
+
+PEERS = (
+    Peer("ours", "ours", "cycletls", requirements=None),
+    Peer("pycurl", "pycurl", "pycurl", note="a handle per thread, as libcurl demands"),
+    Peer("primp", "primp", "primp", note="imitates Chrome"),
+    Peer("curl_cffi", "curl_cffi", "curl_cffi", note="imitates Chrome; a handle per thread"),
+    Peer("httpx", "httpx", "httpx"),
+    Peer(
+        "requests",
+        "requests",
+        "requests",
+        missing={"HTTP/2.0": "speaks no HTTP/2"},
+        note="holds a multipart body in memory",
+    ),
+    Peer(
+        "cycletls 0.0.5",
+        "cycletls_005",
+        "cycletls",
+        requirements="requirements-cycletls-0.0.5.txt",
+        note="imitates Chrome; the package of this name that is on PyPI",
+    ),
+)
+
+
+def interpreter(peer: Peer) -> Path:
+    """The Python that has the client installed; made at the first call."""
+    if peer.requirements is None:
+        return Path(sys.executable)
+    wanted = HERE / peer.requirements
+    folder = ROOT / ".cache" / "benchmarks" / wanted.stem
+    python = folder / "bin" / "python"
+    digest = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != digest:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "--require-hashes", "-r", wanted], check=True)
+        stamp.write_text(digest)
+    return python
+
+
+def version(peer: Peer) -> str:
+    """The version that is measured."""
+    if peer.requirements is None:
+        return _ask(peer, "import cycletls; print(cycletls.__version__)")
+    return _ask(peer, f"from importlib.metadata import version; print(version({peer.package!r}))")
+
+
+def environment(peer: Peer, authority: Path) -> dict[str, str]:
+    """What the client's process finds in its environment."""
+    if peer.requirements is None:
+        return {"PYTHONPATH": str(ROOT)}
+    return {"SSL_CERT_FILE": str(authority)}
+
+
+def _ask(peer: Peer, code: str) -> str:
+    done = subprocess.run([interpreter(peer), "-c", code], cwd=ROOT if peer.requirements is None else "/",
+                          check=True, capture_output=True, text=True)
+    return done.stdout.strip()

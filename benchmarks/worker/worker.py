@@ -1,0 +1,160 @@
+"""One client does one job.
+
+A JSON object comes on standard input, one with the figures leaves on standard
+output. It runs as a script, in the virtual environment of its client, so that
+nothing but this folder is importable from here: the project's `cycletls` would
+hide the one from PyPI.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from meter import Meter, open_files, resident
+
+WARM_UP = 0.2  # of the measured time
+MIB = 1 << 20
+
+
+class Job:
+    """What is asked for, and a client to do it with."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self.asked = asked
+        self.url: str = asked["url"]
+        self.size: int = asked["size"]
+        self.client = importlib.import_module(f"peers.{asked['peer']}").Client
+
+    def open(self) -> Any:
+        return closing(self.client(self.asked["ca"], self.asked["protocol"] == "HTTP/2.0"))
+
+    def get(self, client: Any, url: str | None = None) -> None:
+        body = client.get(url or self.url)
+        if len(body) != self.size:
+            raise RuntimeError(f"body of {len(body)} bytes: {body[:80]!r}")
+
+    def check_protocol(self, client: Any) -> None:
+        spoken = client.get(self.asked["base"] + "/protocol").decode()
+        if spoken != self.asked["protocol"]:
+            raise RuntimeError(f"speaks {spoken}")
+
+
+def sequential(job: Job) -> dict[str, float]:
+    """One request after the other on one session."""
+    seconds = job.asked["seconds"]
+    with job.open() as client:
+        job.check_protocol(client)
+        repeat(lambda: job.get(client), seconds * WARM_UP)
+        meter = Meter()
+        return meter.figures(repeat(lambda: job.get(client), seconds))
+
+
+def threads(job: Job) -> dict[str, float]:
+    """Many threads on one session, each one request after the other."""
+    seconds, width = job.asked["seconds"], job.asked["threads"]
+    with job.open() as client:
+        job.check_protocol(client)
+        together(width, lambda: repeat(lambda: job.get(client), seconds * WARM_UP))
+        meter = Meter()
+        return meter.figures(together(width, lambda: repeat(lambda: job.get(client), seconds)))
+
+
+def sessions(job: Job) -> dict[str, float]:
+    """A new session for each request."""
+
+    def once() -> None:
+        with job.open() as client:
+            job.get(client)
+
+    seconds = job.asked["seconds"]
+    repeat(once, seconds * WARM_UP)
+    meter = Meter()
+    return meter.figures(repeat(once, seconds))
+
+
+def download(job: Job) -> dict[str, float]:
+    """A large body into memory; the rate is in MiB."""
+    with job.open() as client:
+        client.get(job.asked["base"] + "/protocol")
+        meter = Meter()
+        for _ in range(job.asked["times"]):
+            job.get(client)
+        return meter.figures(job.asked["times"] * job.size // MIB)
+
+
+def upload(job: Job) -> dict[str, float]:
+    """A large file as multipart/form-data; the rate is in MiB."""
+    with job.open() as client:
+        client.get(job.url)
+        meter = Meter()
+        for _ in range(job.asked["times"]):
+            client.upload(job.url, job.asked["file"])
+        return meter.figures(job.asked["times"] * job.size // MIB)
+
+
+def start(job: Job) -> dict[str, float]:
+    """From the process's start, which the asker has noted, to the first body."""
+    with job.open() as client:
+        job.get(client)
+        now = time.monotonic()
+        return {"milliseconds": (now - job.asked["started"]) * 1000, "resident": resident()}
+
+
+def hosts(job: Job) -> dict[str, float]:
+    """Very many hosts, each met cold and then once more warm."""
+    addresses = [f"127.1.{i >> 8}.{i & 255}" for i in range(job.asked["hosts"])]
+    settled = 0.0
+    with job.open() as client:
+        meter = Meter()
+        for i, address in enumerate(addresses):
+            if i == job.asked["settle"]:
+                settled = resident()
+            for _ in "cold", "warm":
+                job.get(client, job.url.replace("127.0.0.1", address))
+        growth = resident() - settled
+        return meter.figures(2 * len(addresses)) | {"growth": growth, "files": open_files()}
+
+
+def repeat(action: Callable[[], None], seconds: float) -> int:
+    """Act until the time is over; return how often."""
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        action()
+        count += 1
+    return count
+
+
+def together(width: int, work: Callable[[], int]) -> int:
+    """Do work in so many threads at once; return the sum of what they return."""
+    counts: list[int] = []
+    crew = [threading.Thread(target=lambda: counts.append(work())) for _ in range(width)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join()
+    if len(counts) != width:
+        raise RuntimeError(f"{width - len(counts)} of {width} threads failed")
+    return sum(counts)
+
+
+WORKS = {work.__name__: work for work in (sequential, threads, sessions, download, upload, start, hosts)}
+
+
+def main() -> None:
+    asked = json.loads(sys.stdin.readline())
+    try:
+        answer: dict[str, Any] = {"figures": WORKS[asked["work"]](Job(asked))}
+    except Exception as error:  # whatever a client raises is its result
+        answer = {"failed": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What is measured, in which figures it is told, and what it must reach."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Figures = Mapping[str, float]
+Results = Mapping[str, Figures]  # by the client's name
+
+COLUMNS = {
+    "rate": "{unit}/s",
+    "milliseconds": "ms",
+    "cpu": "CPU µs per {per}",
+    "switches": "voluntary switches per {per}",
+    "resident": "RSS MiB",
+    "peak": "peak RSS MiB",
+    "over_idle": "over idle MiB",
+    "growth": "RSS grown MiB",
+    "files": "open files at the end",
+}
+LOAD = ("rate", "cpu", "switches", "peak")
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {"≥": operator.ge, "≤": operator.le}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure of ours against a limit, or against a peer's figure times a factor."""
+
+    figure: str
+    compare: Literal["≥", "≤"]
+    limit: float
+    peer: str | None = None
+
+    def __str__(self) -> str:
+        limit = f"{self.limit:g}" + (f" x {self.peer}" if self.peer else "")
+        return f"{FIGURES[self.figure]} {self.compare} {limit}"
+
+    def measure(self, results: Results) -> float | None:
+        """Ours, as a multiple of the peer's where there is one; None when either is missing."""
+        ours = results.get("ours", {}).get(self.figure)
+        other = results.get(self.peer, {}).get(self.figure) if self.peer else 1.0
+        return None if ours is None or not other else ours / other
+
+    def met(self, measured: float) -> bool:
+        return COMPARE[self.compare](measured, self.limit)
+
+
+FIGURES = {
+    "rate": "rate",
+    "cpu": "CPU",
+    "switches": "switches",
+    "peak": "peak RSS",
+    "over_idle": "RSS over idle",
+    "milliseconds": "time",
+    "resident": "RSS",
+    "growth": "growth in MiB",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of work: what a worker does, where, and what is told of it."""
+
+    title: str
+    work: str
+    server: str
+    goals: tuple[Goal, ...]
+    path: str = "/small"
+    protocol: str = "HTTP/1.1"
+    columns: tuple[str, ...] = LOAD
+    unit: str = "requests"
+    per: str = "request"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    rounds: int | None = None  # where the usual number would take too long, or tell too little
+
+
+def _sequential(name: str, server: str, factor: float, protocol: str = "HTTP/1.1") -> Row:
+    goals = (Goal("rate", "≥", factor, "primp"), Goal("cpu", "≤", 1.0, "primp"), Goal("switches", "≤", 1.5))
+    return Row(f"Sequential GET of 1 KiB, {name}", "sequential", server, goals, protocol=protocol)
+
+
+def _threads(name: str, server: str, protocol: str = "HTTP/1.1") -> Row:
+    goals = (Goal("rate", "≥", 1.1, "primp"),)
+    return Row(f"32 threads on one session, {name}", "threads", server, goals, protocol=protocol, extra={"threads": 32})
+
+
+def _large(title: str, work: str, server: str, path: str, *goals: Goal) -> Row:
+    return Row(
+        title, work, server, goals, path=path, columns=("rate", "cpu", "peak", "over_idle"), unit="MiB", per="MiB"
+    )
+
+
+ROWS = (
+    _sequential("HTTP/1.1", "http", 0.9),
+    _sequential("HTTP/1.1 over TLS", "https", 1.0),
+    _sequential("HTTP/2", "http2", 1.05, "HTTP/2.0"),
+    _threads("HTTP/1.1", "http"),
+    _threads("HTTP/1.1 over TLS", "https"),
+    _threads("HTTP/2", "http2", "HTTP/2.0"),
+    _large(
+        "GET of 100 MiB into memory", "download", "http", "/large",
+        Goal("rate", "≥", 1.0, "curl_cffi"), Goal("peak", "≤", 124),
+    ),
+    _large(
+        "GET of 100 MiB into memory over TLS", "download", "https", "/large",
+        Goal("rate", "≥", 1.0, "curl_cffi"), Goal("peak", "≤", 124),
+    ),
+    _large(
+        "Multipart upload of a 100 MiB file", "upload", "sink", "/small",
+        Goal("rate", "≥", 1.0, "httpx"), Goal("over_idle", "≤", 8),
+    ),
+    Row(
+        "Fresh TLS 1.3 connection per request, same session", "sequential", "fresh",
+        (Goal("rate", "≥", 0.6, "primp"),),
+    ),
+    Row("New session per request over TLS", "sessions", "https", (Goal("rate", "≥", 0.5, "primp"),)),
+    Row(
+        "Process start to first HTTPS response", "start", "https",
+        (Goal("milliseconds", "≤", 1.0, "primp"), Goal("resident", "≤", 40)),
+        columns=("milliseconds", "resident"), rounds=11,
+    ),
+    Row(
+        "10,000 hosts, each cold and warm", "hosts", "http", (Goal("growth", "≤", 2),),
+        columns=("rate", "cpu", "growth", "files"), rounds=1,
+    ),
+)
