@@ -54,6 +54,10 @@ func parse(text string, from Place, now time.Time) (*entry, bool) {
 	if len(c.Name)+len(c.Value) > maxSize || c.Name == "" && c.Value == "" {
 		return nil, false
 	}
+	// "=a=b" would come back as "a=b": another cookie, with a name.
+	if c.Name == "" && strings.Contains(c.Value, "=") {
+		return nil, false
+	}
 	e := &entry{Cookie: c}
 	a := e.readAttributes(attributes, now)
 	if !e.setDomain(a.domain, from.Host) {
