@@ -1,4 +1,4 @@
-"""Fixtures of all tests: certificates, local servers, and the watch that nothing leaves loopback and nothing is left behind."""
+"""Fixtures of all tests: certificates, local servers, and the watch that nothing leaves loopback or stays behind."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
-from servers import Certificates, ScriptedServer, Servers, httpbin_servers, issue_certificates
+from servers import (
+    Certificates,
+    ScriptedServer,
+    Servers,
+    build_echo_server,
+    echo_server,
+    httpbin_servers,
+    issue_certificates,
+)
 
 LOOPBACK = ("127.", "::1", "localhost")
 
 
 def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
     """Audit hook: no test, nor anything it calls in Python, connects beyond this machine."""
-    if event == "socket.connect" and isinstance(address := arguments[1], tuple):
-        if not address[0].startswith(LOOPBACK):
-            raise RuntimeError(f"a test connects to {address}")
+    address = arguments[1] if event == "socket.connect" else None
+    if isinstance(address, tuple) and not address[0].startswith(LOOPBACK):
+        raise RuntimeError(f"a test connects to {address}")
 
 
 sys.addaudithook(refuse_other_hosts)
@@ -65,6 +74,26 @@ def transport(request: pytest.FixtureRequest, servers: Servers) -> str:
     """The address of httpbin over each transport in turn."""
     address: str = getattr(servers, request.param)
     return address
+
+
+@pytest.fixture(scope="session")
+def echo_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The echo server, built."""
+    return build_echo_server(tmp_path_factory.mktemp("echo"))
+
+
+@pytest.fixture(scope="session")
+def echo(echo_program: Path) -> Iterator[str]:
+    """The address of a server that answers with the request's head as it came."""
+    with echo_server(echo_program) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def echo_tls(echo_program: Path, certificates: Certificates) -> Iterator[str]:
+    """The same over TLS and, where the client offers it, HTTP/2: it answers with ClientHello and frames, too."""
+    with echo_server(echo_program, "-h2", f"-cert={certificates.server}", f"-key={certificates.server}") as url:
+        yield url
 
 
 @pytest.fixture

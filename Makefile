@@ -1,0 +1,77 @@
+# Everything a checkout can do. Each target makes what it needs; there must be Python >= 3.10, a C compiler and make.
+# Go is taken from PATH where it is new enough, else from PyPI.
+PYTHON = python3
+FUZZTIME = 10s
+UV = uv==0.13.8
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
+export GOTOOLCHAIN = local
+export GOFLAGS = -mod=vendor
+
+GO_FILES := $(shell find golang -path golang/vendor -prune -o -name '*.go' -print)
+LIBRARY_FILES := $(GO_FILES) golang/cycletls.h setup.py pyproject.toml cycletls/_native_build.py cycletls/_version.py
+
+menu:
+	@echo 'make demo      see it work against local servers'
+	@echo 'make test      every check and every test'
+	@echo 'make lint      style and types alone'
+	@echo 'make examples  the scripts in examples/, against local servers'
+	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
+	@echo 'make wheel     dist/cycletls-*.whl'
+	@echo 'make clean     remove all that the others made'
+
+demo: cycletls/libcycletls.so
+	@PYTHONPATH=tests python examples/demo.py
+
+test: lint test-go test-python
+
+test-go: golang/vendor/modules.txt
+	cd golang && go test -race ./...
+
+test-python: cycletls/libcycletls.so
+	pytest
+
+examples: cycletls/libcycletls.so
+	pytest -v tests/test_examples.py
+
+lint: lint-go lint-python
+
+lint-go: golang/vendor/modules.txt
+	@! gofmt -d $(GO_FILES) | grep .
+	cd golang && go vet ./... && CGO_ENABLED=0 GOOS=windows go vet ./internal/... && CGO_ENABLED=0 GOOS=darwin go vet ./internal/...
+	cd golang && GOFLAGS= go run $(STATICCHECK) ./...
+
+lint-python: .venv/ready
+	ruff format --check . && ruff check . && mypy
+
+fuzz: golang/vendor/modules.txt
+	@cd golang && grep -ro --include='*_test.go' 'func Fuzz[A-Za-z0-9]*' internal | sed -E 's|/[^/]*:func | |' | while read package target; do \
+	  go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package || exit 1; done
+
+bench: cycletls/libcycletls.so
+	python -m benchmarks
+
+wheel: .venv/ready
+	rm -rf build && pip wheel --quiet --no-deps --wheel-dir dist .
+
+requirements:
+	uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --generate-hashes --group dev --output-file requirements.txt pyproject.toml
+
+clean:
+	rm -rf .venv .cache build dist *.egg-info cycletls/*.so golang/vendor
+
+cycletls/libcycletls.so: .venv/ready golang/vendor/modules.txt $(LIBRARY_FILES)
+	pip install --quiet --no-deps --no-build-isolation --editable .
+
+golang/vendor/modules.txt: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*)
+	python golang/patches/vendor.py && touch $@
+
+.venv/ready: requirements.txt golang/requirements.txt
+	$(PYTHON) -m venv .venv
+	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
+	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
+
+.PHONY: menu demo test test-go test-python examples lint lint-go lint-python fuzz bench wheel requirements clean
