@@ -116,20 +116,6 @@ func (b *body) readTrailers() error {
 	return errEnd
 }
 
-// crlf consumes the end of a chunk's data.
-func (in *input) crlf() error {
-	for in.buffered() < 2 {
-		if err := in.fill(); err != nil {
-			return err
-		}
-	}
-	if in.buf[in.r] != '\r' || in.buf[in.r+1] != '\n' {
-		return violation("7.1", "no CRLF behind the data of a chunk")
-	}
-	in.consume(2)
-	return nil
-}
-
 // appendChunkHead begins a chunk of size bytes.
 func appendChunkHead(out []byte, size int) []byte {
 	out = strconv.AppendUint(out, uint64(size), 16)

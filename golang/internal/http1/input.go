@@ -147,6 +147,20 @@ func (in *input) line(what string, limit int) ([]byte, error) {
 	}
 }
 
+// crlf consumes the end of a chunk's data.
+func (in *input) crlf() error {
+	for in.buffered() < 2 {
+		if err := in.fill(); err != nil {
+			return err
+		}
+	}
+	if in.buf[in.r] != '\r' || in.buf[in.r+1] != '\n' {
+		return violation("7.1", "no CRLF behind the data of a chunk")
+	}
+	in.consume(2)
+	return nil
+}
+
 var errBareLF = violation("2.2", "a line ends with a bare LF")
 
 // violation is a rule of RFC 9112 that the server broke.
