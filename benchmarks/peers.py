@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+STEERING = re.compile(r"(?i)_proxy$|_ca_bundle$|^ssl_cert_|^python")
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Peer:
     module: str
     package: str
     requirements: str | None = "requirements.txt"
-    missing: Mapping[str, str] = field(default_factory=dict)  # work or protocol: why it cannot
+    missing: Mapping[str, str] = field(default_factory=dict, hash=False)  # work or protocol: why it cannot
     note: str = ""
 
 
@@ -43,11 +47,13 @@ PEERS = (
         "cycletls_005",
         "cycletls",
         requirements="requirements-cycletls-0.0.5.txt",
-        note="imitates Chrome; the package of this name that is on PyPI",
+        missing={"sessions": "keeps connections for the process: a new object is no new session"},
+        note="the package of our name that is on PyPI; imitates Chrome; TLS 1.2 where a server allows it",
     ),
 )
 
 
+@cache
 def interpreter(peer: Peer) -> Path:
     """The Python that has the client installed; made at the first call."""
     if peer.requirements is None:
@@ -66,19 +72,17 @@ def interpreter(peer: Peer) -> Path:
 
 def version(peer: Peer) -> str:
     """The version that is measured."""
+    code = f"from importlib.metadata import version; print(version({peer.package!r}))"
     if peer.requirements is None:
-        return _ask(peer, "import cycletls; print(cycletls.__version__)")
-    return _ask(peer, f"from importlib.metadata import version; print(version({peer.package!r}))")
-
-
-def environment(peer: Peer, authority: Path) -> dict[str, str]:
-    """What the client's process finds in its environment."""
-    if peer.requirements is None:
-        return {"PYTHONPATH": str(ROOT)}
-    return {"SSL_CERT_FILE": str(authority)}
-
-
-def _ask(peer: Peer, code: str) -> str:
-    done = subprocess.run([interpreter(peer), "-c", code], cwd=ROOT if peer.requirements is None else "/",
-                          check=True, capture_output=True, text=True)
+        code = "import cycletls; print(cycletls.__version__)"
+    command = [str(interpreter(peer)), "-c", code]
+    done = subprocess.run(command, env=environment(peer), check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def environment(peer: Peer, **more: str) -> dict[str, str]:
+    """The environment of a client's process, free of what would turn its requests or its trust elsewhere."""
+    own = {name: value for name, value in os.environ.items() if not STEERING.search(name)}
+    if peer.requirements is None:
+        own["PYTHONPATH"] = str(ROOT)
+    return own | more

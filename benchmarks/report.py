@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from . import peers, server
@@ -25,12 +25,13 @@ def head(clients: Sequence[peers.Peer], effort: Effort, command: str) -> Iterato
     """When, where, with what."""
     yield "# Benchmark results"
     yield ""
-    yield f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}. All clients run alike: Python "
-    yield f"{platform.python_version()}, a process of its own for each measurement, on one core; the servers, nginx"
-    yield f"{nginx_version()} and a sink for uploads, on another, over loopback. Medians of {effort.rounds} alternating rounds (process"
-    yield f"starts more, hosts one), each of {effort.seconds:g} s or {effort.times} bodies. Certificates are verified by everyone."
+    yield f"Written by `{command}` on {datetime.now(timezone.utc):%Y-%m-%d}."
     yield ""
-    yield f"Machine: {machine()}."
+    yield f"- Machine: {machine()}. Python {platform.python_version()}."
+    yield f"- Servers: nginx {nginx_version()} and a sink for uploads, on loopback and on the first core."
+    yield "- Clients: on the last core, each measurement in a process of its own, certificates verified by all."
+    yield f"- Figures: medians of {effort.rounds} alternating rounds of {effort.seconds:g} s or {effort.times} bodies"
+    yield "  (process starts: more rounds; hosts: one)."
     yield ""
     yield "| client | version | remark |"
     yield "|---|---|---|"
@@ -60,14 +61,20 @@ def table(outcome: Outcome) -> Iterator[str]:
     titles = [COLUMNS[name].format(unit=row.unit, per=row.per) for name in row.columns]
     yield f"## {row.title}"
     yield ""
-    yield f"| client | {titles[0]} | ours is | {' | '.join(titles[1:])} |"
+    yield line("client", titles[0], "ours is", *titles[1:])
     yield "|---|" + "---:|" * (len(titles) + 1)
     for name, figures in outcome.results.items():
         first, *others = (number(figures[column]) for column in row.columns)
-        yield f"| {name} | {first} | {ratio(outcome, name)} | {' | '.join(others)} |"
-    for name, reason in outcome.failures.items():
-        yield f"| {name} | - | - | {reason.replace('|', '/')[:120]} |" + " |" * (len(titles) - 2)
+        yield line(name, first, ratio(outcome, name), *others)
     yield ""
+    for name, reason in outcome.failures.items():
+        yield f"{name}: {' '.join(reason.split())[:200]}"
+        yield ""
+
+
+def line(*cells: str) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def ratio(outcome: Outcome, name: str) -> str:
@@ -79,6 +86,8 @@ def ratio(outcome: Outcome, name: str) -> str:
 
 def number(value: float) -> str:
     """Three digits that say something."""
+    if value == int(value):
+        return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 

@@ -48,14 +48,14 @@ class Outcome:
 def run(rows: Sequence[Row], clients: Sequence[peers.Peer], effort: Effort) -> list[Outcome]:
     """Measure; the servers get the first core and the clients the last one."""
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        with server.serve(Path(folder), {cores[0]}) as servers:
-            # Workers inherit it; this process only waits for them.
-            os.sched_setaffinity(0, {cores[-1]})
-            try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+            os.sched_setaffinity(0, cores[:1])  # inherited by the servers
+            with server.serve(Path(folder)) as servers:
+                os.sched_setaffinity(0, cores[-1:])  # and by the clients
                 return [measure(row, clients, servers, effort) for row in rows]
-            finally:
-                os.sched_setaffinity(0, cores)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def measure(row: Row, clients: Sequence[peers.Peer], servers: server.Servers, effort: Effort) -> Outcome:
@@ -70,7 +70,7 @@ def measure(row: Row, clients: Sequence[peers.Peer], servers: server.Servers, ef
         for client in able[shift:] + able[:shift]:
             if client.name in outcome.failures:
                 continue
-            answer = ask(client, job(row, client, servers, effort), servers.authority)
+            answer = ask(client, job(row, client, servers, effort))
             if "failed" in answer:
                 outcome.failures[client.name] = answer["failed"]
             else:
@@ -90,12 +90,13 @@ def missing(client: peers.Peer, row: Row, outcome: Outcome) -> bool:
 def job(row: Row, client: peers.Peer, servers: server.Servers, effort: Effort) -> dict[str, Any]:
     """What the worker is told."""
     base = getattr(servers, row.server)
+    large = row.work in ("download", "upload")
     return {
         "peer": client.module,
         "work": row.work,
         "base": base,
-        "url": base + row.path,
-        "size": server.LARGE if row.work in ("download", "upload") else server.SMALL,
+        "url": base + ("/large" if large else "/small"),
+        "size": server.LARGE if large else server.SMALL,
         "protocol": row.protocol,
         "ca": str(servers.authority),
         "file": str(servers.file),
@@ -107,10 +108,11 @@ def job(row: Row, client: peers.Peer, servers: server.Servers, effort: Effort) -
     }
 
 
-def ask(client: peers.Peer, asked: dict[str, Any], authority: Path) -> dict[str, Any]:
+def ask(client: peers.Peer, asked: dict[str, Any]) -> dict[str, Any]:
     """Run a worker of its own for the job and return its answer."""
     command = [str(peers.interpreter(client)), str(WORKER)]
-    environment = {**os.environ, **peers.environment(client, authority)}
+    # The one client without an option for it takes the authority from here.
+    environment = peers.environment(client, SSL_CERT_FILE=asked["ca"])
     asked["started"] = time.monotonic()
     try:
         done = subprocess.run(

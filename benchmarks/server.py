@@ -48,8 +48,8 @@ def find_nginx() -> str:
 
 
 @contextmanager
-def serve(folder: Path, cores: set[int]) -> Iterator[Servers]:
-    """Run the servers on these cores until the block ends."""
+def serve(folder: Path) -> Iterator[Servers]:
+    """Run the servers until the block ends."""
     nginx = find_nginx()
     ports = free_ports("http", "https", "http2", "fresh", "sink")
     servers = prepare(folder, ports)
@@ -57,12 +57,8 @@ def serve(folder: Path, cores: set[int]) -> Iterator[Servers]:
         [nginx, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")],
         [sys.executable, str(HERE / "sink.py"), str(ports["sink"])],
     ]
-    running = []
+    running = [subprocess.Popen(command) for command in commands]
     try:
-        for command in commands:
-            process = subprocess.Popen(command)
-            os.sched_setaffinity(process.pid, cores)
-            running.append(process)
         for port in ports.values():
             await_port(port)
         yield servers

@@ -11,9 +11,9 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -59,11 +59,24 @@ def sequential(job: Job) -> dict[str, float]:
 def threads(job: Job) -> dict[str, float]:
     """Many threads on one session, each one request after the other."""
     seconds, width = job.asked["seconds"], job.asked["threads"]
-    with job.open() as client:
+    with job.open() as client, ThreadPoolExecutor(width) as crew:
+
+        def together(seconds: float) -> int:
+            """All threads at work; some clients keep connections for each."""
+            return sum(crew.map(lambda _: repeat(lambda: job.get(client), seconds), range(width)))
+
         job.check_protocol(client)
-        together(width, lambda: repeat(lambda: job.get(client), seconds * WARM_UP))
+        together(seconds * WARM_UP)
         meter = Meter()
-        return meter.figures(together(width, lambda: repeat(lambda: job.get(client), seconds)))
+        return meter.figures(together(seconds))
+
+
+def handshakes(job: Job) -> dict[str, float]:
+    """One session whose connections the server ends after each answer."""
+    figures = sequential(job)
+    with job.open() as client:
+        client.get(job.url)
+        return figures | {"resumed": float(client.get(job.asked["base"] + "/resumed") == b"r")}
 
 
 def sessions(job: Job) -> dict[str, float]:
@@ -131,20 +144,7 @@ def repeat(action: Callable[[], None], seconds: float) -> int:
     return count
 
 
-def together(width: int, work: Callable[[], int]) -> int:
-    """Do work in so many threads at once; return the sum of what they return."""
-    counts: list[int] = []
-    crew = [threading.Thread(target=lambda: counts.append(work())) for _ in range(width)]
-    for thread in crew:
-        thread.start()
-    for thread in crew:
-        thread.join()
-    if len(counts) != width:
-        raise RuntimeError(f"{width - len(counts)} of {width} threads failed")
-    return sum(counts)
-
-
-WORKS = {work.__name__: work for work in (sequential, threads, sessions, download, upload, start, hosts)}
+WORKS = {work.__name__: work for work in (sequential, threads, handshakes, sessions, download, upload, start, hosts)}
 
 
 def main() -> None:
