@@ -35,8 +35,8 @@ func decodeValue(path string, raw json.RawMessage, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Struct:
 		return decodeStruct(path, raw, v)
-	case reflect.Slice:
-		return decodeSlice(path, raw, v)
+	case reflect.Slice, reflect.Array:
+		return decodeList(path, raw, v)
 	case reflect.Map:
 		return decodeMap(path, raw, v)
 	case reflect.Pointer:
@@ -69,12 +69,16 @@ func decodeStruct(path string, raw json.RawMessage, v reflect.Value) error {
 	return nil
 }
 
-func decodeSlice(path string, raw json.RawMessage, v reflect.Value) error {
+func decodeList(path string, raw json.RawMessage, v reflect.Value) error {
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
 		return leafError(path, err)
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	if v.Kind() == reflect.Slice {
+		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	} else if v.Len() != len(items) {
+		return fmt.Errorf("%s: %d items where %d belong", path, len(items), v.Len())
+	}
 	for i, item := range items {
 		if err := decodeValue(fmt.Sprintf("%s[%d]", path, i), item, v.Index(i)); err != nil {
 			return err

@@ -183,13 +183,15 @@ func (r HeaderRow) MarshalJSON() ([]byte, error) {
 // validName reports whether name is a token (RFC 9110 section 5.6.2).
 func validName(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		alphanumeric := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+		if c := name[i]; !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
 	return name != ""
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }

@@ -15,9 +15,11 @@ type HTTP2 struct {
 	StreamWindow    uint32          `json:"stream_window,omitempty"`    // WINDOW_UPDATE on each stream after its HEADERS; 0: none
 	PriorityFrames  []PriorityFrame `json:"priority_frames,omitempty"`  // sent before the first request
 	HeadersPriority *Priority       `json:"headers_priority,omitempty"` // of HEADERS frames; nil: no priority flag
-	FirstStreamID   uint32          `json:"first_stream_id,omitempty"`
-	PseudoOrder     string          `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
-	HPACK           string          `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
+	// UrgencyWeights: the weight follows the urgency of the priority field.
+	UrgencyWeights bool   `json:"urgency_weights,omitempty"`
+	FirstStreamID  uint32 `json:"first_stream_id,omitempty"`
+	PseudoOrder    string `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
+	HPACK          string `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
 }
 
 // Setting is one entry of the SETTINGS frame, [id, value] in the document.
