@@ -1,0 +1,176 @@
+"""Request bodies: bytes at hand, or streams that are read while they are sent."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+
+from ._exceptions import InvalidBody, InvalidOption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, Protocol, TypeAlias
+
+    from ._options import Options
+
+    Bytes: TypeAlias = bytes | bytearray | memoryview
+
+    class Stream(Protocol):
+        """A body in pieces.
+
+        Attributes:
+            length: bytes in all, None where only the end tells.
+            replayable: whether iterating again starts from the beginning.
+        """
+
+        length: int | None
+        replayable: bool
+
+        def __iter__(self) -> Iterator[Bytes]: ...
+
+
+PIECE: Final = 64 * 1024
+"""Bytes that are read from a file at once: larger ones gain nothing, and leave malloc's own pools."""
+
+
+class Body:
+    """A body and its type: either ``content`` or ``stream`` is there."""
+
+    __slots__ = ("content", "content_type", "stream")
+
+    def __init__(self, content: bytes | None, stream: Stream | None = None, content_type: str = "") -> None:
+        self.content = content
+        self.stream = stream
+        self.content_type = content_type
+
+
+class FileStream:
+    """A binary file from where it stands to its end."""
+
+    __slots__ = ("_file", "_start", "length", "replayable")
+
+    def __init__(self, file: Any) -> None:
+        if isinstance(file, io.TextIOBase):
+            raise InvalidBody("a file that is sent is opened in binary mode: open(path, 'rb')")
+        self._file = file
+        self._start = 0
+        self.length: int | None = None
+        try:
+            self._start = file.tell()
+            self.length = max(file.seek(0, io.SEEK_END) - self._start, 0)
+            file.seek(self._start)
+        except (AttributeError, OSError):  # a pipe, a socket, something that only reads
+            self.length = None
+        self.replayable = self.length is not None
+
+    def __iter__(self) -> Iterator[Bytes]:
+        if self.length is None:
+            while piece := self._read(PIECE):
+                yield piece
+            return
+        self._file.seek(self._start)
+        left = self.length  # a file that grows meanwhile is sent as it was announced
+        while left and (piece := self._read(min(left, PIECE))):
+            left -= len(piece)
+            yield piece
+
+    def _read(self, size: int) -> Bytes:
+        return _piece(self._file.read(size))
+
+
+class IterableStream:
+    """What an iterable of bytes yields. One that is not its own iterator can be sent again."""
+
+    __slots__ = ("_pieces", "length", "replayable")
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self.length: int | None = None
+        self.replayable = not isinstance(pieces, Iterator)
+
+    def __iter__(self) -> Iterator[Bytes]:
+        return map(_piece, self._pieces)
+
+
+def make_body(options: Options) -> Body | None:
+    """Make the body that the options describe, None where they describe none.
+
+    Raises:
+        InvalidOption: they describe more than one.
+        InvalidBody: what they describe cannot be encoded.
+    """
+    given = [name for name in ("json", "content", "files", "data") if _is_given(getattr(options, name))]
+    if not given:
+        return None
+    if len(given) > 1 and given != ["files", "data"]:
+        raise InvalidOption(f"{given[0]}= and {given[1]}= are two bodies, and a request has one")
+    if given[0] == "json":
+        return _json_body(options.json)
+    if given[0] == "files":
+        from ._multipart import multipart_body
+
+        return multipart_body(flatten(options.data, "data") if options.data else [], options.files)
+    if given[0] == "data" and _is_form(options.data):
+        return _form_body(options.data)
+    return _content_body(getattr(options, given[0]), given[0])
+
+
+def flatten(given: Any, word: str) -> list[tuple[str, str]]:
+    """Return names and values as pairs of text, as requests does: a list repeats its name, None is left out."""
+    pairs = given.items() if isinstance(given, Mapping) else given
+    try:
+        return [(_text(name), _text(value)) for name, values in pairs for value in _each(values) if value is not None]
+    except (TypeError, ValueError) as exc:
+        raise InvalidOption(f"{word}= is a mapping or pairs of name and value, not {given!r:.100}") from exc
+
+
+def _is_given(value: object) -> bool:
+    """Report whether a value describes a body; an empty form does not, an empty text does."""
+    return value is not None and not (isinstance(value, (Mapping, list, tuple)) and not value)
+
+
+def _is_form(data: object) -> bool:
+    if isinstance(data, (list, tuple)):
+        return all(isinstance(pair, (list, tuple)) for pair in data)
+    return isinstance(data, Mapping)
+
+
+def _form_body(data: Any) -> Body:
+    from urllib.parse import urlencode
+
+    text = urlencode(flatten(data, "data"), errors="surrogateescape")
+    return Body(text.encode(), content_type="application/x-www-form-urlencoded")
+
+
+def _json_body(value: object) -> Body:
+    from ._json import dumps
+
+    return Body(dumps(value), content_type="application/json")
+
+
+def _content_body(content: Any, word: str) -> Body:
+    if isinstance(content, bytes):
+        return Body(content)
+    if isinstance(content, str):
+        return Body(content.encode())
+    if isinstance(content, (bytearray, memoryview)):
+        return Body(bytes(content))
+    if hasattr(content, "read"):
+        return Body(None, FileStream(content))
+    if isinstance(content, Iterable) and not isinstance(content, Mapping):
+        return Body(None, IterableStream(content))
+    raise InvalidBody(f"{word}= is text, bytes, a file or an iterable of bytes, not a {type(content).__name__}")
+
+
+def _piece(piece: object) -> Bytes:
+    if isinstance(piece, (bytes, bytearray, memoryview)):
+        return piece
+    raise InvalidBody(f"a streamed body consists of bytes, not of {type(piece).__name__}")
+
+
+def _each(values: Any) -> Iterable[Any]:
+    return values if isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping)) else (values,)
+
+
+def _text(part: object) -> str:
+    return part.decode("utf-8", "surrogateescape") if isinstance(part, bytes) else str(part)

@@ -1,0 +1,149 @@
+"""The sessions of the core that stand behind one session, and what goes to them."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+from . import _ffi
+from ._envelope import cookie_of, cookies_message, failure, pack, session_message, unpack
+from ._exceptions import SessionClosed
+from ._options import CONNECTION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from ._body import Body
+    from ._cookies import Cookie
+    from ._envelope import Message
+    from ._headers import Pairs
+    from ._options import Options
+
+_VARIANTS: Final = 32
+"""Connection configurations that one session keeps; each has its own pool and TLS tickets."""
+
+
+class Engine:
+    """A session of the core.
+
+    It is closed with the last reference to it, so that forgetting a variant does
+    not cut off the exchanges that still use it.
+
+    Args:
+        options: what it is made with, and therefore knows.
+        headers: what it sends with every request.
+        jar: handle of the one whose cookies it shares, 0 for none.
+    """
+
+    __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference")
+
+    def __init__(self, options: Options, headers: Pairs, jar: int) -> None:
+        self.options = options
+        self.headers = headers
+        self.handle: int = ask(0, session_message(options, headers, jar))["handle"]
+        self.close = weakref.finalize(self, _ffi.close, self.handle)
+        self.reference = weakref.ref(self)
+
+    def send(self, envelope: bytes, body: Body | None) -> _ffi.Reply:
+        """Send a request and return what came back for it."""
+        if body is None:
+            return _ffi.exchange(self.handle, envelope, None)
+        if body.stream is None:
+            return _ffi.exchange(self.handle, envelope, body.content)
+        return _ffi.upload(self.handle, envelope, body.stream)
+
+    def certificates(self, connection: int) -> list[bytes]:
+        """Return the chain of a connection in DER, empty where it is no longer remembered."""
+        chain: list[bytes] = ask(self.handle, {"type": "certificates", "connection": connection})["certificates"]
+        return chain
+
+
+class Engines:
+    """The sessions of the core behind one session: one for each connection configuration, over one cookie jar.
+
+    Nothing of a configuration is ever mixed with another: a request that says
+    ``verify=False`` gets connections and TLS tickets of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first: Engine | None = None  # has the jar, so it stays
+        self._first_key: tuple[object, ...] = ()
+        self._variants: dict[tuple[object, ...], Engine] = {}  # the one used last comes last
+        self._closed = False
+
+    def of(self, options: Options, headers: Pairs) -> Engine:
+        """Return the one that has the connection configuration of the options.
+
+        Raises:
+            SessionClosed: after :meth:`close`.
+        """
+        key = tuple([getattr(options, name) for name in CONNECTION])
+        with self._lock:
+            if self._closed:
+                raise SessionClosed("the session was closed")
+            if self._first is None:
+                self._first, self._first_key = Engine(options, headers, 0), key
+            if key == self._first_key:
+                return self._first
+            engine = self._variants.pop(key, None) or Engine(options, headers, self._first.handle)
+            self._variants[key] = engine
+            if len(self._variants) > _VARIANTS:
+                del self._variants[next(iter(self._variants))]
+            return engine
+
+    def close(self) -> None:
+        """Close them all and what they still carry; closing twice is harmless."""
+        with self._lock:
+            self._closed = True
+            engines = [*self._variants.values(), *([self._first] if self._first else ())]
+            self._variants.clear()
+        for engine in engines:
+            engine.close()
+
+
+class EngineJar:
+    """The jar of a session's cookies, in the core.
+
+    Args:
+        engines: those of the session; whichever comes first has the jar.
+        options: the session's, in case that one has to be made for the jar.
+        headers: likewise.
+    """
+
+    def __init__(self, engines: Engines, options: Options, headers: Pairs) -> None:
+        self._engines = engines
+        self._made_with = (options, headers)
+
+    def all(self) -> list[Cookie]:
+        """Return all cookies."""
+        return [cookie_of(cookie) for cookie in self._ask(cookies_message("list"))["cookies"]]
+
+    def set(self, cookies: Sequence[Cookie]) -> None:
+        """Keep cookies."""
+        self._ask(cookies_message("set", cookies))
+
+    def delete(self, name: str, domain: str, path: str) -> None:
+        """Forget those that match what is not empty."""
+        self._ask(cookies_message("delete", name=name, domain=domain, path=path))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._ask(cookies_message("clear"))
+
+    def _ask(self, message: Message) -> Message:
+        return ask(self._engines.of(*self._made_with).handle, message)
+
+
+def ask(target: int, message: Message) -> Message:
+    """Send a message that is not a request and return the answer; target 0 is the library.
+
+    Raises:
+        RequestException: the answer was an error.
+    """
+    answer = unpack(_ffi.message(target, pack(message)))
+    if answer["type"] == "error":
+        raise failure(answer)
+    return answer

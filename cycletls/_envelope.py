@@ -1,0 +1,260 @@
+"""The one message schema in Python; golang/internal/envelope is its other half.
+
+An envelope is the base64 of a msgpack map. Seconds become milliseconds and back
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import a2b_base64, b2a_base64
+
+import msgpack  # type: ignore[import-untyped]  # it ships no types
+
+from ._body import flatten
+from ._cookies import Cookie
+from ._exceptions import ERRORS, InternalError
+from ._profiles import profile_document
+from ._request import without_userinfo
+from ._timeouts import Timeouts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from ._body import Body
+    from ._exceptions import RequestException
+    from ._headers import Changes, Pairs
+    from ._options import Options
+    from ._request import Request
+
+    Message: TypeAlias = dict[str, Any]
+
+_pack = msgpack.Packer().pack
+_pack_bytes = msgpack.Packer(unicode_errors="surrogateescape").pack
+
+
+def pack(message: Mapping[str, Any]) -> bytes:
+    """Return the envelope of a message."""
+    try:
+        raw = _pack(message)
+    except UnicodeEncodeError:  # a caller's bytes that are no text, kept as surrogates
+        raw = _pack_bytes(message)
+    return b2a_base64(raw, newline=False)
+
+
+def unpack(envelope: bytes) -> Message:
+    """Return the message of an envelope."""
+    message: Message = msgpack.unpackb(a2b_base64(envelope))
+    return message
+
+
+def session_message(options: Options, headers: Pairs, jar: int) -> Message:
+    """Describe a session of the core: all that stays the same from request to request.
+
+    Args:
+        options: the session's, or with those of a request over them.
+        headers: the headers that it sends with every request.
+        jar: handle of the session whose cookies it shares, 0 for none.
+    """
+    certificate, key, password = (*options.cert, "", "", "")[:3]
+    message = {
+        "type": "session",
+        "profile": profile_document(options.profile),
+        "ja3": options.ja3,
+        "userAgent": options.user_agent,
+        "serverName": options.server_name,
+        "insecureSkipVerify": options.verify is False,
+        "caFile": options.verify if isinstance(options.verify, str) else "",
+        "certFile": certificate,
+        "keyFile": key,
+        "keyPassword": password,
+        "minTls": options.min_tls,
+        "keyLogFile": options.key_log_file or os.environ.get("SSLKEYLOGFILE"),
+        "forceHTTP1": options.force_http1,
+        "headers": headers,
+        "headerOrder": options.header_order,
+        "timeouts": _timeouts(options.timeout),
+        "redirects": _redirects(options),
+        "resolve": dict(options.resolve),
+        "blockPrivate": options.block_private,
+        "localAddress": options.local_address,
+        "enableConnectionReuse": options.enable_connection_reuse,
+        "maxConnections": options.max_connections or 0,
+        "maxConnectionsPerHost": options.max_connections_per_host or 0,
+        "maxIdleConnections": options.max_idle_connections,
+        "idleTimeout": _milliseconds(options.idle_timeout),
+        "maxHeaderBytes": options.max_header_bytes,
+        "maxInformational": options.max_informational,
+        "maxExpansion": options.max_expansion,
+        "maxBodyBytes": options.max_body_bytes or 0,
+        "cookieJar": jar,
+    }
+    return {name: value for name, value in message.items() if value or value == 0}
+
+
+def request_message(
+    method: str,
+    url: str,
+    options: Options,
+    known: Options,
+    headers: Changes,
+    cookies: Iterable[Cookie],
+    body: Body | None,
+) -> Message:
+    """Describe a request: what is its own, and not what its session in the core knows already.
+
+    Args:
+        method: the method.
+        url: the URL.
+        options: the options that hold for it.
+        known: the options that the core's session was made with.
+        headers: changes to the headers that the core's session knows.
+        cookies: those that are sent whatever the jar says.
+        body: the body.
+    """
+    message: Message = {"type": "request", "method": method, "url": url}
+    if options.params:
+        message["params"] = _params(options.params)
+    if headers:
+        message["headers"] = headers
+    if cookies:
+        message["cookies"] = [(cookie.name, cookie.value) for cookie in cookies]
+    if isinstance(options.auth, tuple):
+        message["auth"] = options.auth
+    if options.kind:
+        message["kind"] = options.kind
+    if body is not None:
+        message["body"] = _body(body)
+        if options.expect_continue is not None:
+            message["expectContinue"] = _milliseconds(options.expect_continue)
+    if not options.decode_content:
+        message["undecoded"] = True
+    if options is not known:
+        _add_differences(message, options, known)
+    return message
+
+
+def _add_differences(message: Message, options: Options, known: Options) -> None:
+    if options.timeout != known.timeout:
+        message["timeouts"] = _timeouts(options.timeout)
+    redirects = _redirects(options)
+    if redirects != _redirects(known):
+        message["redirects"] = redirects
+    if options.header_order != known.header_order:
+        message["headerOrder"] = options.header_order
+
+
+def next_message(message: Message, redirect: Message) -> Message:
+    """Describe the request that a redirecting reply leads to; what was the caller's alone stays with its origin."""
+    dropped = {"params", "headers"}
+    if not redirect.get("keepBody"):
+        dropped |= {"body", "expectContinue"}
+    if not redirect.get("keepAuth"):
+        dropped |= {"auth", "cookies"}
+    kept = {name: value for name, value in message.items() if name not in dropped}
+    changed: Message = {name: redirect[name] for name in ("method", "url", "headers", "hops") if name in redirect}
+    return {**kept, **changed}
+
+
+def set_total_timeout(message: Message, timeout: Timeouts, spent: float) -> None:
+    """Take the seconds that earlier hops have spent off the limit of a request."""
+    timeouts = _timeouts(timeout)
+    if timeout.total is not None:
+        timeouts["total"] = _milliseconds(max(timeout.total - spent, 0))
+    message["timeouts"] = timeouts
+
+
+def cookies_message(action: str, cookies: Sequence[Cookie] = (), **which: str) -> Message:
+    """Describe what to do with a jar: "list", "set", "delete" or "clear"."""
+    message: Message = {"type": "cookies", "action": action, **which}
+    if cookies:
+        message["set"] = [_cookie_message(cookie) for cookie in cookies]
+    return message
+
+
+def cookie_of(message: Message) -> Cookie:
+    """Read one cookie of a response or jar."""
+    return Cookie(
+        message["name"],
+        message["value"],
+        message.get("domain", ""),
+        message.get("path", "/"),
+        host_only=message.get("hostOnly", False),
+        secure=message.get("secure", False),
+        http_only=message.get("httpOnly", False),
+        same_site=message.get("sameSite", ""),
+        expires=message.get("expires"),
+    )
+
+
+def failure(message: Message, request: Request | None = None) -> RequestException:
+    """Make the exception of an "error" message, without raising it."""
+    detail = message.get("detail", {})
+    kind = ERRORS.get(message["kind"], InternalError)
+    if request is not None:
+        request.method = detail.get("method", request.method)
+        request.url = detail.get("url") or without_userinfo(request.url)
+    text = message["message"]
+    return kind(f"{text}\n{detail['stack']}" if "stack" in detail else text, request=request, detail=detail)
+
+
+def seconds(milliseconds: float) -> float:
+    """Convert a duration that came from the core."""
+    return milliseconds / 1000
+
+
+def _milliseconds(seconds: float) -> int:
+    """Convert a duration for the core, where 0 would mean for ever."""
+    return max(round(seconds * 1000), 1)
+
+
+def _timeouts(timeout: Timeouts) -> Message:
+    limits = {name: getattr(timeout, name) for name in Timeouts.__slots__}
+    return {name: 0 if limit is None else _milliseconds(limit) for name, limit in limits.items()}
+
+
+def _redirects(options: Options) -> Message:
+    return {
+        "follow": options.allow_redirects,
+        "max": options.max_redirects,
+        "allowDowngrade": options.allow_downgrade,
+    }
+
+
+def _params(params: Any) -> list[tuple[str, str]]:
+    if not isinstance(params, (str, bytes)):
+        return flatten(params, "params")
+    from urllib.parse import parse_qsl
+
+    text = params if isinstance(params, str) else params.decode("utf-8", "surrogateescape")
+    return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+
+
+def _body(body: Body) -> Message:
+    if body.content is not None:
+        message: Message = {"length": len(body.content)}
+    elif body.stream is not None:
+        length = body.stream.length
+        message = {"length": -1 if length is None else length, "streamed": True, "replayable": body.stream.replayable}
+    if body.content_type:
+        message["contentType"] = body.content_type
+    return message
+
+
+def _cookie_message(cookie: Cookie) -> Message:
+    message = {
+        "name": cookie.name,
+        "value": cookie.value,
+        "domain": cookie.domain,
+        "path": cookie.path,
+        "hostOnly": cookie.host_only,
+        "secure": cookie.secure,
+        "httpOnly": cookie.http_only,
+        "sameSite": cookie.same_site,
+    }
+    if cookie.expires is not None:
+        # 0 is the core's word for "with the session"; a cookie that ended in 1970 has ended at any time since.
+        message["expires"] = int(cookie.expires) or 1
+    return message

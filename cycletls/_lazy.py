@@ -1,0 +1,18 @@
+"""Public names whose modules are imported by their first use, because few programs need them at once."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_HOMES = {"JSONDecodeError": "_json", "Profile": "_models"}
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name of the package (PEP 562; __init__.py takes this function as its own)."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cycletls' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __package__), name)

@@ -1,0 +1,367 @@
+"""The one table of options: their names, defaults and meanings, and how what callers give becomes them.
+
+What a request says goes over what its session says, and that over the defaults.
+"Not said" is the absence of a name, so that None can be said too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+
+from ._cookies import parse_cookies
+from ._exceptions import InvalidOption, UnknownOption
+from ._headers import parse_changes
+from ._profiles import profile_reference
+from ._timeouts import Timeouts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypeAlias
+
+    from ._cookies import Cookie
+    from ._headers import Changes
+    from ._request import Request
+    from ._response import Response
+
+    Hook: TypeAlias = Callable[[Response], Response | None]
+    Auth: TypeAlias = tuple[str, str] | Callable[[Request], Request | None]
+
+
+class Options:
+    """Options that were said, over the defaults.
+
+    A class attribute is the default, an instance attribute is what was said:
+    Python's own look-up is the rule of precedence, and merging costs one
+    dictionary. (A dataclass of 40 fields takes 20 times as long to make.)
+    Values are in the form that ``_NORMAL`` gives them and never changed.
+    """
+
+    # What a request says about itself.
+
+    params: object = None
+    """Added to the URL's query: a mapping or pairs, lists repeat the name, None leaves it out."""
+    data: object = None
+    """The body: a mapping or pairs become a form, beside ``files`` its fields; else as ``content``."""
+    json: object = None
+    """The body: what json.dumps takes."""
+    content: object = None
+    """The body: str (as UTF-8), bytes, a binary file, or an iterable of bytes, which is streamed."""
+    files: object = None
+    """Files of a multipart form: a mapping or pairs of field name and
+    file, bytes, or (file name, file or bytes[, content type[, headers]])."""
+    kind: str | None = None
+    """Which of the profile's header sets: "navigate", "fetch", "xhr", "image"; None chooses by the method."""
+    decode_content: bool = True
+    """Undo the content codings of the response."""
+    expect_continue: float | None = None
+    """Seconds to wait for the server's 100 (Continue) before a body is sent; None does not ask for it."""
+
+    # What both can say; the request's word counts.
+
+    headers: Changes = ()
+    """Headers beside the profile's, in this order; None as a value takes one of the profile's or session's out."""
+    cookies: tuple[Cookie, ...] = ()
+    """Cookies to send. A session keeps those with a domain in its jar and sends the others everywhere."""
+    auth: Auth | None = None
+    """(user, password) for Basic authentication, or a callable that changes the Request."""
+    timeout: Timeouts = Timeouts(30.0)
+    """Seconds for the whole exchange, (connect, read) as in requests, Timeouts, or None: wait for ever."""
+    allow_redirects: bool = True
+    """Follow redirects."""
+    max_redirects: int = 10
+    """Redirects that are followed before TooManyRedirects."""
+    allow_downgrade: bool = False
+    """Follow redirects from https to http."""
+    hooks: tuple[Hook, ...] = ()
+    """{"response": callable or callables}: each is called with every response, redirects too, and may replace it."""
+    header_order: tuple[str, ...] = ()
+    """Names of headers in the order in which they are sent, at the profile's place."""
+    profile: str | None = "chrome"
+    """Whose wire image to take: a name, a path of a profile file, a dict, a Profile; None is no browser's."""
+    ja3: str | None = None
+    """A JA3 string that replaces the profile's ClientHello."""
+    user_agent: str | None = None
+    """Replaces the profile's User-Agent."""
+    server_name: str | None = None
+    """Name for SNI and for the certificate check, instead of the URL's host."""
+    verify: bool | str = True
+    """Check the server's certificate with the system's roots, with those of a file or folder, or (False) not at all."""
+    cert: tuple[str, ...] = ()
+    """Client certificate: a PEM file, or (certificate, key[, password])."""
+    min_tls: str = "1.2"
+    """The oldest TLS version to accept: "1.2" or "1.3"."""
+    force_http1: bool = False
+    """Do not offer HTTP/2."""
+    resolve: tuple[tuple[str, str], ...] = ()
+    """{host: address} that replaces the name look-up."""
+    block_private: bool = False
+    """Refuse to connect to loopback, private and link-local addresses, on every hop."""
+    local_address: str | None = None
+    """Address to connect from."""
+    enable_connection_reuse: bool = True
+    """Keep connections for later requests."""
+    max_header_bytes: int = 256 * 1024
+    """Largest header block of a response."""
+    max_informational: int = 8
+    """1xx responses that may come before the final one."""
+    max_expansion: float = 100.0
+    """How many times larger decoding may make a body of more than 10 MiB."""
+    max_body_bytes: int | None = None
+    """Largest body of a response, decoded; None is no limit."""
+    proxy: str | None = None
+    """None or "" connects directly; nothing else is accepted yet."""
+
+    # What only a session can say.
+
+    base_url: str | None = None
+    """Put before URLs that have no scheme."""
+    max_connections: int | None = None
+    """Open connections at once; None is no limit."""
+    max_connections_per_host: int | None = None
+    """The same for one origin."""
+    max_idle_connections: int = 100
+    """Idle connections that are kept."""
+    idle_timeout: float = 90.0
+    """Seconds after which an idle connection is closed."""
+    key_log_file: str | None = None
+    """File for TLS secrets in NSS format; None takes the environment's SSLKEYLOGFILE."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self.__dict__.update(said)
+
+    def over(self, said: Mapping[str, Any]) -> Options:
+        """Return these options with what was said put over them."""
+        return Options({**self.__dict__, **said})
+
+
+REQUEST_ONLY: Final = frozenset(
+    {"params", "data", "json", "content", "files", "kind", "decode_content", "expect_continue"}
+)
+SESSION_ONLY: Final = frozenset(
+    {
+        "base_url",
+        "max_connections",
+        "max_connections_per_host",
+        "max_idle_connections",
+        "idle_timeout",
+        "key_log_file",
+    }
+)
+CONNECTION: Final = frozenset(
+    {
+        "profile",
+        "ja3",
+        "server_name",
+        "verify",
+        "cert",
+        "min_tls",
+        "force_http1",
+        "resolve",
+        "block_private",
+        "local_address",
+        "enable_connection_reuse",
+        "max_header_bytes",
+        "max_informational",
+        "max_expansion",
+        "max_body_bytes",
+    }
+)
+"""Options that a connection is made with: requests that differ in one share no connection."""
+
+NAMES: Final = frozenset(Options.__annotations__)
+
+SYNONYMS: Final[Mapping[str, str]] = {
+    "json_data": "json",
+    "body": "content",
+    "body_bytes": "content",
+    "fingerprint": "profile",
+    "proxies": "proxy",
+    "follow_redirects": "allow_redirects",
+    "disable_redirect": "allow_redirects",
+    "insecure_skip_verify": "verify",
+}
+"""CycleTLS', requests' and httpx's words for options that have another name here."""
+
+_NEGATED: Final = frozenset({"disable_redirect", "insecure_skip_verify"})
+
+
+def resolve(given: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+    """Return what was given under the canonical names, checked and in the form that Options has.
+
+    Args:
+        given: keyword arguments.
+        refused: names that exist, but not here.
+
+    Raises:
+        UnknownOption: a name that is none.
+        InvalidOption: a value that is none, or two synonyms with different values.
+    """
+    said: dict[str, Any] = {}
+    words: dict[str, str] = {}
+    for word, value in given.items():
+        name = SYNONYMS.get(word, word)
+        if name not in NAMES or name in refused:
+            raise _unknown(word, refused)
+        value = _normal(word, name, value)
+        if name in said and said[name] != value:
+            raise InvalidOption(f"{words[name]}= and {word}= are the same option and say different things")
+        said[name], words[name] = value, word
+    return said
+
+
+def _unknown(word: str, refused: frozenset[str]) -> UnknownOption:
+    here, there = ("session", "request") if refused is REQUEST_ONLY else ("request", "session")
+    if SYNONYMS.get(word, word) in refused:
+        return UnknownOption(f"{word}= is an option of a {there}, not of a {here}")
+    from difflib import get_close_matches  # not on anybody's way who spells well
+
+    words = [known for known in sorted(NAMES | SYNONYMS.keys()) if SYNONYMS.get(known, known) not in refused]
+    close = get_close_matches(word, words, 1)
+    hint = f": did you mean {close[0]}=?" if close else ""
+    return UnknownOption(f"a {here} has no option {word}={hint}")
+
+
+def _normal(word: str, name: str, value: Any) -> Any:
+    if word in _NEGATED:
+        return not (value if type(value) is bool else _coerced(word, value, {bool}))
+    if name in _NORMAL:
+        return _NORMAL[name](value)
+    if name in _PLAIN and type(value) not in _PLAIN[name]:
+        value = _coerced(word, value, _PLAIN[name])
+    if name in _LEAST and value is not None and not value >= _LEAST[name]:
+        raise InvalidOption(f"{word}= is at least {_LEAST[name]}, not {value!r}")
+    return value
+
+
+def _coerced(word: str, value: Any, types: Iterable[type]) -> Any:
+    """Let pydantic make one of the types of a value of another, or explain why it cannot."""
+    from ._models import coerce  # 80 ms that most programs never spend
+
+    return coerce(word, value, types)
+
+
+_BASIC: Final[Mapping[str, set[type]]] = {
+    "str": {str},
+    "int": {int},
+    "bool": {bool},
+    "float": {float, int},
+    "None": {type(None)},
+}
+
+_PLAIN: Final[Mapping[str, frozenset[type]]] = {
+    name: frozenset[type]().union(*[_BASIC[word] for word in annotation.split(" | ")])
+    for name, annotation in Options.__annotations__.items()
+    if _BASIC.keys() >= set(annotation.split(" | "))
+}
+"""The types that each plain option takes as they are, read off the table."""
+
+_LEAST: Final = {
+    "expect_continue": 0,
+    "max_redirects": 0,
+    "max_header_bytes": 1,
+    "max_informational": 0,
+    "max_expansion": 1,
+    "max_body_bytes": 1,
+    "max_connections": 1,
+    "max_connections_per_host": 1,
+    "max_idle_connections": 0,
+    "idle_timeout": 0,
+}
+
+
+def _path(word: str, value: object) -> str:
+    """Return the path of a file or folder that exists."""
+    try:
+        path = os.fspath(value)  # type: ignore[call-overload]  # it refuses what is no path
+    except TypeError:
+        path = None
+    if not isinstance(path, str):
+        raise InvalidOption(f"{word}= is a path, not {value!r:.100}")
+    if not os.path.exists(path):
+        raise InvalidOption(f"{word}={path!r}: there is no such file")
+    return path
+
+
+def _verify(value: object) -> bool | str:
+    return value if isinstance(value, bool) else _path("verify", value)
+
+
+def _cert(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    parts = value if isinstance(value, (tuple, list)) else (value,)
+    if not 1 <= len(parts) <= 3 or not all(isinstance(password, str) for password in parts[2:]):
+        raise InvalidOption("cert= is a path, (certificate, key) or (certificate, key, password)")
+    return (*[_path("cert", part) for part in parts[:2]], *parts[2:])
+
+
+def _auth(value: Any) -> Auth | None:
+    if value is None or callable(value):
+        return value  # type: ignore[no-any-return]  # what a callable takes and returns shows when it is called
+    if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return (value[0], value[1])
+    raise InvalidOption(f"auth= is (user, password) or a callable, not a {type(value).__name__}")
+
+
+def _hooks(value: Any) -> tuple[Hook, ...]:
+    if not value:
+        return ()
+    if not isinstance(value, Mapping) or value.keys() != {"response"}:
+        raise InvalidOption('hooks= is {"response": callable or callables}')
+    hooks = value["response"]
+    hooks = (hooks,) if callable(hooks) else tuple(hooks)
+    if not all(callable(hook) for hook in hooks):
+        raise InvalidOption(f"a hook is callable, which one of {hooks!r:.100} is not")
+    return hooks
+
+
+def _header_order(value: Any) -> tuple[str, ...]:
+    names = tuple(value or ())
+    if isinstance(value, str) or not all(isinstance(name, str) for name in names):
+        raise InvalidOption(f"header_order= is a list of header names, not {value!r:.100}")
+    return names
+
+
+def _resolve(value: Any) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(sorted(value.items())) if isinstance(value, Mapping) else value or ()
+    if isinstance(pairs, tuple) and all(isinstance(part, str) for pair in pairs for part in pair):
+        return pairs
+    raise InvalidOption(f"resolve= is {{host: address}}, not {value!r:.100}")
+
+
+def _proxy(value: Any) -> None:
+    addresses = value.values() if isinstance(value, Mapping) else [value]
+    if any(addresses):
+        raise InvalidOption("proxy= takes None or '' (a direct connection): this version cannot use proxies")
+
+
+def _base_url(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and "://" in value and not {"?", "#"} & set(value)):
+        return value
+    raise InvalidOption(f"base_url= is a URL without query and fragment, not {value!r:.100}")
+
+
+def _min_tls(value: object) -> str:
+    if value in ("1.2", "1.3"):
+        return str(value)
+    raise InvalidOption(f'min_tls= is "1.2" or "1.3", not {value!r:.100}')
+
+
+_NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "headers": parse_changes,
+    "cookies": parse_cookies,
+    "auth": _auth,
+    "timeout": Timeouts.of,
+    "hooks": _hooks,
+    "header_order": _header_order,
+    "profile": profile_reference,
+    "verify": _verify,
+    "cert": _cert,
+    "min_tls": _min_tls,
+    "resolve": _resolve,
+    "proxy": _proxy,
+    "base_url": _base_url,
+    "key_log_file": lambda value: None if value is None else os.fspath(value),
+}
+"""For each option that takes several shapes: what makes the one of Options of them, or refuses."""

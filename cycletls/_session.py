@@ -1,0 +1,224 @@
+"""Sessions."""
+
+from __future__ import annotations
+
+from ._cookies import SessionCookies
+from ._exceptions import InvalidMethod, InvalidURL
+from ._headers import Headers
+from ._options import CONNECTION, REQUEST_ONLY, SESSION_ONLY, Options, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any, Final
+
+    from ._exchange import Exchange
+    from ._response import Response
+    from ._types import (
+        BodyOptions,
+        ClientOptions,
+        Content,
+        PairTypes,
+        QueryOptions,
+        RequestOptions,
+        Unpack,
+    )
+
+_KEPT: Final = 256
+"""Requests without options that a session keeps ready to be sent again."""
+
+_REDIRECTING: Final = frozenset({"allow_redirects", "follow_redirects", "disable_redirect"})
+
+
+class SessionOption:
+    """An option of a session as an attribute; what is set holds from the next request on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, session: CycleTLS | None, owner: type) -> Any:
+        return self if session is None else getattr(session._options, self._name)
+
+    def __set__(self, session: CycleTLS, value: object) -> None:
+        session._options = session._options.over(resolve({self._name: value}, REQUEST_ONLY))
+
+
+class CycleTLS:
+    """A session: connections, TLS tickets, cookies and options that its requests share.
+
+    It may be used by many threads at once. Leaving its ``with`` block closes it.
+
+    Args:
+        options: see :class:`cycletls._options.Options`.
+
+    Attributes:
+        headers: sent with every request, over the profile's; may be changed.
+        cookies: the jar; may be changed.
+    """
+
+    __slots__ = ("__weakref__", "_engines", "_options", "_ready", "cookies", "headers")
+
+    auth = SessionOption()
+    base_url = SessionOption()
+    cert = SessionOption()
+    hooks = SessionOption()
+    max_redirects = SessionOption()
+    timeout = SessionOption()
+    verify = SessionOption()
+
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        from ._engine import EngineJar, Engines  # here, because `import cycletls` need not wait for them
+
+        said = resolve(options, REQUEST_ONLY)
+        self.headers = Headers(said.pop("headers", None))
+        cookies = said.pop("cookies", ())
+        self._options = Options(said)
+        self._engines = Engines()
+        self._ready: dict[tuple[str, str], Exchange] = {}
+        self.cookies = SessionCookies(EngineJar(self._engines, self._options, self.headers.pairs), cookies)
+
+    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a request and return the response with its body.
+
+        Args:
+            method: any token; sent in upper case.
+            url: absolute, or relative to ``base_url``.
+            options: see :class:`cycletls._options.Options`.
+
+        Raises:
+            RequestException: the request cannot be made, or failed.
+        """
+        return self._send(method, url, options)
+
+    def get(self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+        """Send a GET request, see :meth:`request`."""
+        return self._send("GET", url, options if params is None else {"params": params, **options})
+
+    def options(
+        self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]
+    ) -> Response:
+        """Send an OPTIONS request, see :meth:`request`."""
+        return self._send("OPTIONS", url, options if params is None else {"params": params, **options})
+
+    def head(self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+        """Send a HEAD request, see :meth:`request`; as in requests, redirects are followed only if asked for."""
+        said: dict[str, Any] = {**options} if params is None else {"params": params, **options}
+        if _REDIRECTING.isdisjoint(said):
+            said["allow_redirects"] = False
+        return self._send("HEAD", url, said)
+
+    def delete(
+        self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]
+    ) -> Response:
+        """Send a DELETE request, see :meth:`request`."""
+        return self._send("DELETE", url, options if params is None else {"params": params, **options})
+
+    def post(
+        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
+    ) -> Response:
+        """Send a POST request, see :meth:`request`."""
+        return self._send("POST", url, {**options, **_body_options(data, json)})
+
+    def put(
+        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
+    ) -> Response:
+        """Send a PUT request, see :meth:`request`."""
+        return self._send("PUT", url, {**options, **_body_options(data, json)})
+
+    def patch(
+        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
+    ) -> Response:
+        """Send a PATCH request, see :meth:`request`."""
+        return self._send("PATCH", url, {**options, **_body_options(data, json)})
+
+    def close(self) -> None:
+        """Close all connections; closing twice is harmless, using the session afterwards raises SessionClosed."""
+        self._engines.close()
+        self._ready.clear()
+
+    def __enter__(self) -> CycleTLS:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
+        exchange = None if given else self._ready.get((method, url))
+        if exchange is None or not self._holds(exchange):
+            exchange = self._prepare(method, url, given)
+        if exchange.manual:
+            return _drive(exchange)
+        return exchange.finish(exchange.engine.send(exchange.envelope, exchange.body))
+
+    def _holds(self, exchange: Exchange) -> bool:
+        """Report whether what a request was made of has not been changed since."""
+        return (
+            exchange.options is self._options
+            and exchange.headers is self.headers.pairs
+            and exchange.cookies is self.cookies.everywhere
+        )
+
+    def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:
+        """Make a request of what is given over what the session says."""
+        from ._exchange import Exchange
+
+        said = resolve(given, SESSION_ONLY)
+        session, headers = self._options, self.headers.pairs
+        options = session.over(said) if said else session
+        engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
+        exchange = Exchange(
+            engine, _method(method), _url(session.base_url, url), options, headers, self.cookies.everywhere
+        )
+        if not given and not exchange.manual:
+            if len(self._ready) >= _KEPT:
+                self._ready.clear()
+            self._ready[method, url] = exchange
+        return exchange
+
+
+def _drive(exchange: Exchange) -> Response:
+    """Send what an exchange wants sent, hop by hop."""
+    hops = exchange.hops()
+    next(hops)
+    while True:
+        reply = exchange.engine.send(exchange.envelope, exchange.body)
+        try:
+            hops.send(reply)
+        except StopIteration as done:
+            response: Response = done.value
+            return response
+
+
+def _body_options(data: object, json: object) -> dict[str, Any]:
+    given = {"data": data, "json": json}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _method(method: object) -> str:
+    if isinstance(method, str):
+        return method.upper()
+    raise InvalidMethod(f"a method is text, not a {type(method).__name__}")
+
+
+def _url(base: str | None, url: object) -> str:
+    """Return the URL as text; one without a scheme is appended to the base, as in httpx."""
+    if isinstance(url, (bytes, type(None))):
+        raise InvalidURL(f"a URL is text, not {type(url).__name__}")
+    text = url if isinstance(url, str) else str(url)  # yarl's, httpx's
+    if base is None or _has_scheme(text):
+        return text
+    if not text or text[0] in "?#":
+        return base + text
+    return f"{base.rstrip('/')}/{text.lstrip('/')}"
+
+
+def _has_scheme(url: str) -> bool:
+    scheme, colon, _ = url.partition(":")
+    return bool(colon) and scheme.isascii() and scheme.replace("+", "a").replace("-", "a").replace(".", "a").isalnum()
+
+
+Session = CycleTLS
+"""The name that requests' users type."""
