@@ -43,7 +43,7 @@ func (a *polledAttempts) start(target netip.AddrPort) error {
 }
 
 func (a *polledAttempts) wait(limit time.Duration) (result, bool) {
-	if n, err := poll(a.fds, limit); err != nil || n == 0 {
+	if n, err := unix.Poll(a.fds, milliseconds(limit)); err != nil || n == 0 {
 		return result{}, false
 	}
 	for i := range a.fds {
@@ -59,11 +59,15 @@ func (a *polledAttempts) finish(i int) result {
 	fd, target := int(a.fds[i].Fd), a.targets[i]
 	a.fds = append(a.fds[:i], a.fds[i+1:]...)
 	a.targets = append(a.targets[:i], a.targets[i+1:]...)
-	if err := connected(fd, target); err != nil {
-		_ = syscall.Close(fd)
-		return result{Attempt: Attempt{target, err}}
+	err := connected(fd, target)
+	if err == nil {
+		var conn *socket
+		if conn, err = newSocket(fd, target); err == nil {
+			return result{Attempt{Address: target}, conn}
+		}
 	}
-	return result{Attempt{Address: target}, newSocket(fd, target)}
+	_ = syscall.Close(fd)
+	return result{Attempt: Attempt{target, err}}
 }
 
 func (a *polledAttempts) abandon() {

@@ -9,10 +9,14 @@ import (
 // forever is the binding of a connection that works for nobody in particular.
 var forever = wait.Background()
 
+// beat is how long a connection sleeps at a time, and how long it goes on without
+// asking its exchange: half a Tick, so that both together make no more than one.
+const beat = wait.Tick / 2
+
 // flow is one direction of a connection: the exchange that it works for, and
 // when that was last asked whether it must end. Asking runs the host's signal
 // handlers, which costs too much for every call, and a peer that drips bytes
-// must not put it off for ever: so it is done once a Tick.
+// must not put it off for ever: so it is done once a beat.
 type flow struct {
 	ctx   *wait.Context
 	phase wait.Phase
@@ -42,10 +46,10 @@ func (f *flow) begin() error {
 }
 
 // ask returns why the exchange must end, where that has not been asked for a
-// Tick.
+// beat.
 func (f *flow) ask(now time.Time) error {
 	f.calls = 0
-	if f.ctx.Never() || now.Sub(f.asked) < wait.Tick {
+	if f.ctx.Never() || now.Sub(f.asked) < beat {
 		return nil
 	}
 	f.asked = now
@@ -59,8 +63,7 @@ type pause struct {
 	why   *wait.TimeoutError
 }
 
-// slice returns how long to sleep now, or why the wait is over. It ends when the
-// exchange must be asked again.
+// slice returns how long to sleep now, a beat at most, or why the wait is over.
 func (p *pause) slice() (time.Duration, error) {
 	if p.ctx.Never() {
 		return 0, wait.ErrWouldBlock
@@ -69,15 +72,14 @@ func (p *pause) slice() (time.Duration, error) {
 	if err := p.ask(now); err != nil {
 		return 0, err
 	}
-	limit := wait.Tick - now.Sub(p.asked)
 	if p.why == nil {
 		p.until, p.why = p.ctx.Until(p.phase)
 	}
 	if p.why == nil {
-		return limit, nil
+		return beat, nil
 	}
 	if !now.Before(p.until) {
 		return 0, p.why
 	}
-	return min(limit, p.until.Sub(now)), nil
+	return min(beat, p.until.Sub(now)), nil
 }
