@@ -1,0 +1,151 @@
+package http2
+
+import (
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/hpack"
+	"github.com/cycletls/cycletls/golang/internal/wait"
+)
+
+// highWater is how much may wait to be sent before bodies must.
+const highWater = 256 << 10
+
+// writer is the sending side of a connection; Conn.mu guards it.
+type writer struct {
+	enc      *hpack.Encoder
+	block    []byte // a header block being encoded
+	out      []byte // frames to be sent
+	spare    []byte // memory of a buffer that was sent
+	base     uint64 // place of out in all that was ever to be sent
+	written  uint64 // how much of that was sent
+	flushing bool   // somebody is sending
+	// held: a write ended early and the layer beneath keeps some of it, which
+	// the next one sends first.
+	held   bool
+	broken error // why sending no longer works
+}
+
+// place is where the next frame will be in all that was ever to be sent.
+func (w *writer) place() uint64 { return w.base + uint64(len(w.out)) }
+
+// pending reports whether there is anything to send and nobody to do it.
+func (w *writer) pending() bool {
+	return (len(w.out) > 0 || w.held) && !w.flushing && w.broken == nil
+}
+
+// flush sends what there is, as long as ctx lets it wait; c.mu is held, but not
+// while it sends. When somebody else is sending it does nothing: that one takes
+// ours along.
+func (c *Conn) flush(ctx *wait.Context) error {
+	if c.err != nil || !c.pending() {
+		return nil
+	}
+	c.flushing = true
+	err := c.sendAll(ctx)
+	c.flushing = false
+	c.wakeReady()
+	return err
+}
+
+func (c *Conn) sendAll(ctx *wait.Context) error {
+	for c.err == nil && c.broken == nil && (len(c.out) > 0 || c.held) {
+		err := c.send(wait.Now)
+		if err != nil && !wait.IsStop(err) {
+			c.cannotSend(err)
+		} else if err != nil {
+			if ctx.Never() {
+				return nil
+			}
+			if err := c.sendSlowly(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sendSlowly waits for room in the connection. Nobody may be reading, and the
+// peer may be waiting for that: so it looks at what came, too.
+func (c *Conn) sendSlowly(ctx *wait.Context) error {
+	until, why := ctx.Until(wait.Write)
+	for c.err == nil {
+		c.look()
+		before := c.written
+		err := c.send(slice(until))
+		switch {
+		case err == nil:
+			return nil
+		case !wait.IsStop(err):
+			c.cannotSend(err)
+			return nil
+		case c.written > before:
+			until, why = ctx.Until(wait.Write)
+		}
+		if err := expired(ctx, until, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send writes what there is, once; what is left stays in front of the rest.
+func (c *Conn) send(ctx *wait.Context) error {
+	batch := c.out
+	c.out, c.spare = c.spare[:0], nil
+	c.base += uint64(len(batch))
+	c.mu.Unlock()
+	c.nc.SetWriteContext(ctx)
+	n, err := c.nc.Write(batch)
+	c.mu.Lock()
+	c.written += uint64(n)
+	c.held = err != nil
+	if n < len(batch) {
+		rest := append(batch[:0], batch[n:]...)
+		c.base -= uint64(len(rest))
+		c.out, c.spare = append(rest, c.out...), c.out
+	} else {
+		c.spare = batch
+	}
+	return err
+}
+
+// cannotSend notes that the peer takes no more. What it sent before may still
+// be there, a response among it, so reading goes on to its end.
+func (c *Conn) cannotSend(cause error) {
+	c.broken = cause
+	c.out = nil
+	if c.leading {
+		return // that one will see the end
+	}
+	c.look()
+	c.lost("writing the request", cause)
+}
+
+// slice is a context for one slice of a wait that must end at until.
+func slice(until time.Time) *wait.Context {
+	return wait.New(wait.Limits{wait.Total: max(time.Millisecond, wait.Slice(until))}, nil)
+}
+
+// expired says between slices why a wait must end, or nil.
+func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
+	if err := ctx.Check(); err != nil {
+		return err
+	}
+	if why != nil && !time.Now().Before(until) {
+		return why
+	}
+	return nil
+}
+
+// restMemory gives up what a bulk transfer needed.
+func (c *Conn) restMemory() {
+	if cap(c.spare) > minBuffer {
+		c.spare = nil
+	}
+	if cap(c.out) > minBuffer && len(c.out) == 0 {
+		c.out = nil
+	}
+	if !c.leading {
+		c.in.rest()
+	}
+}
