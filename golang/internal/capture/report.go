@@ -19,6 +19,7 @@ type Report struct {
 	Connection Connection `json:"connection"`
 	TLS        *TLS       `json:"tls,omitempty"`
 	Frames     []Frame    `json:"frames,omitempty"` // HTTP/2: all of the connection, in order
+	Akamai     string     `json:"akamai,omitempty"` // HTTP/2: the connection in that notation
 	Request    Request    `json:"request"`
 }
 
@@ -33,14 +34,15 @@ type Connection struct {
 // TLS is the client's part of a handshake and what was agreed on. Code points
 // are written as in profiles: "0x1301".
 type TLS struct {
-	Version    string   `json:"version"`
-	Cipher     string   `json:"cipher"`
-	Group      string   `json:"group"`
-	ALPN       string   `json:"alpn"`
-	ServerName string   `json:"serverName"`
-	Resumed    bool     `json:"resumed"`
-	Hellos     []Hex    `json:"hellos"`  // handshake messages, without record headers
-	Records    []Record `json:"records"` // the first ones that the client sent
+	Version      string   `json:"version"`
+	Cipher       string   `json:"cipher"`
+	Group        string   `json:"group"`
+	ALPN         string   `json:"alpn"`
+	ServerName   string   `json:"serverName"`
+	Resumed      bool     `json:"resumed"`
+	Hellos       []Hex    `json:"hellos"`  // handshake messages, without record headers
+	Records      []Record `json:"records"` // the first ones that the client sent
+	*Fingerprint          // of the first hello
 }
 
 // Request is a request as it came. Bytes above 0x7f of fields are given as the
@@ -116,6 +118,9 @@ func (c *connection) report(request Request) ([]byte, error) {
 	if c.state != nil {
 		report.TLS = c.handshake()
 	}
+	if c.frames != nil {
+		report.Akamai = akamai(c.frames, request.Fields)
+	}
 	return json.Marshal(report)
 }
 
@@ -125,7 +130,7 @@ func (c *connection) handshake() *TLS {
 		// What follows there is encrypted and only looks like a hello.
 		sent = sent[:1]
 	}
-	return &TLS{
+	seen := &TLS{
 		Version:    point(c.state.Version),
 		Cipher:     point(c.state.CipherSuite),
 		Group:      point(uint16(c.state.CurveID)),
@@ -135,6 +140,10 @@ func (c *connection) handshake() *TLS {
 		Hellos:     sent,
 		Records:    c.tap.records,
 	}
+	if len(sent) > 0 {
+		seen.Fingerprint = fingerprint(sent[0])
+	}
+	return seen
 }
 
 func point(code uint16) string {

@@ -94,6 +94,7 @@ func FuzzTap(f *testing.F) {
 			if !bytes.HasPrefix(rest, hello) {
 				t.Errorf("hello %x is not in %x", hello, rest)
 			}
+			fingerprint(hello)
 			rest = rest[len(hello):]
 		}
 	})
