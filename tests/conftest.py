@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +22,11 @@ from servers import (
     issue_certificates,
 )
 
+import cycletls
+from cycletls._engine import ask
+
 LOOPBACK = ("127.", "::1", "localhost")
+SETTLED = 5.0  # seconds for what closes by itself, on a busy machine
 
 
 def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
@@ -30,6 +37,30 @@ def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(refuse_other_hosts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    """After the last test the library holds no more, and the process has no more sockets, than before the first."""
+    before = held()
+    yield
+    cycletls.close_global_session()
+    gc.collect()
+    end = time.monotonic() + SETTLED
+    while held() != before and time.monotonic() < end:  # what a closed exchange leaves ends by itself, but not at once
+        time.sleep(0.01)
+    assert held() == before
+
+
+def held() -> dict[str, int]:
+    """How much of what can leak there is."""
+    sockets = 0
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            sockets += str(descriptor.readlink()).startswith("socket:")
+    stats = ask(0, {"type": "stats"})
+    counted = ("sessions", "exchanges", "connections", "goroutines")
+    return {"sockets": sockets, **{name: stats.get(name, 0) for name in counted}}
 
 
 @pytest.fixture(scope="session")
