@@ -1,1 +1,1 @@
-"""Ours and the peers side by side: `make bench` writes RESULTS.md."""
+"""Ours and the peers side by side, on Linux: `make bench` writes RESULTS.md."""

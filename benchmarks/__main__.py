@@ -25,7 +25,7 @@ def main() -> None:
     for client in clients:
         peers.interpreter(client)
     outcomes = rounds.run(rounds.choose(options.only), clients, effort)
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]) if partial else "make bench"
     text = report.write(outcomes, clients, effort, command)
     print(text)
     if not partial:
