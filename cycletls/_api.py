@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._response import Response
-    from ._types import BodyOptions, ClientOptions, Content, PairTypes, QueryOptions, RequestOptions, Unpack
+    from ._types import BodyOptions, ClientOptions, DataTypes, QueryOptions, QueryTypes, RequestOptions, Unpack
 
 _lock = threading.Lock()
 _session: CycleTLS | None = None
@@ -26,43 +26,37 @@ def request(method: str, url: str, **options: Unpack[RequestOptions]) -> Respons
     return _shared().request(method, url, **options)
 
 
-def get(url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+def get(url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
     """Send a GET request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().get(url, params, **options)
 
 
-def options(url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+def options(url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
     """Send an OPTIONS request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().options(url, params, **options)
 
 
-def head(url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+def head(url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
     """Send a HEAD request with the shared session, see :meth:`CycleTLS.head`."""
     return _shared().head(url, params, **options)
 
 
-def delete(url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+def delete(url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
     """Send a DELETE request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().delete(url, params, **options)
 
 
-def post(
-    url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-) -> Response:
+def post(url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
     """Send a POST request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().post(url, data, json, **options)
 
 
-def put(
-    url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-) -> Response:
+def put(url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
     """Send a PUT request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().put(url, data, json, **options)
 
 
-def patch(
-    url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-) -> Response:
+def patch(url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
     """Send a PATCH request with the shared session, see :meth:`CycleTLS.request`."""
     return _shared().patch(url, data, json, **options)
 

@@ -72,6 +72,7 @@ class Engines:
         self._first: Engine | None = None  # has the jar, so it stays
         self._first_key: tuple[object, ...] = ()
         self._variants: dict[tuple[object, ...], Engine] = {}  # the one used last comes last
+        self._latest: tuple[Options, Engine] | None = None
         self._closed = False
 
     def of(self, options: Options, headers: Pairs) -> Engine:
@@ -80,24 +81,32 @@ class Engines:
         Raises:
             SessionClosed: after :meth:`close`.
         """
+        latest = self._latest
+        if latest and latest[0] is options:
+            return latest[1]
         key = tuple([getattr(options, name) for name in CONNECTION])
         with self._lock:
-            if self._closed:
-                raise SessionClosed("the session was closed")
-            if self._first is None:
-                self._first, self._first_key = Engine(options, headers, 0), key
-            if key == self._first_key:
-                return self._first
-            engine = self._variants.pop(key, None) or Engine(options, headers, self._first.handle)
-            self._variants[key] = engine
-            if len(self._variants) > _VARIANTS:
-                del self._variants[next(iter(self._variants))]
+            engine = self._of(key, options, headers)
+            self._latest = (options, engine)
             return engine
+
+    def _of(self, key: tuple[object, ...], options: Options, headers: Pairs) -> Engine:
+        if self._closed:
+            raise SessionClosed("the session was closed")
+        if self._first is None:
+            self._first, self._first_key = Engine(options, headers, 0), key
+        if key == self._first_key:
+            return self._first
+        engine = self._variants.pop(key, None) or Engine(options, headers, self._first.handle)
+        self._variants[key] = engine
+        if len(self._variants) > _VARIANTS:
+            del self._variants[next(iter(self._variants))]
+        return engine
 
     def close(self) -> None:
         """Close them all and what they still carry; closing twice is harmless."""
         with self._lock:
-            self._closed = True
+            self._closed, self._latest = True, None
             engines = [*self._variants.values(), *([self._first] if self._first else ())]
             self._variants.clear()
         for engine in engines:

@@ -137,12 +137,16 @@ def request_message(
 
 
 def _add_differences(message: Message, options: Options, known: Options) -> None:
-    if options.timeout != known.timeout:
+    # What was not said is the same object; comparing equal ones only costs a few bytes.
+    if options.timeout is not known.timeout:
         message["timeouts"] = _timeouts(options.timeout)
-    redirects = _redirects(options)
-    if redirects != _redirects(known):
-        message["redirects"] = redirects
-    if options.header_order != known.header_order:
+    if (
+        options.allow_redirects is not known.allow_redirects
+        or options.max_redirects != known.max_redirects
+        or options.allow_downgrade is not known.allow_downgrade
+    ):
+        message["redirects"] = _redirects(options)
+    if options.header_order is not known.header_order:
         message["headerOrder"] = options.header_order
 
 

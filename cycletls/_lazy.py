@@ -11,8 +11,8 @@ _HOMES = {"JSONDecodeError": "_json", "Profile": "_models"}
 
 def __getattr__(name: str) -> Any:
     """Find a public name of the package (PEP 562; __init__.py takes this function as its own)."""
-    from importlib import import_module
-
     if name not in _HOMES:
         raise AttributeError(f"module 'cycletls' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f".{_HOMES[name]}", __package__), name)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ._types import (
         BodyOptions,
         ClientOptions,
-        Content,
-        PairTypes,
+        DataTypes,
         QueryOptions,
+        QueryTypes,
         RequestOptions,
         Unpack,
     )
@@ -91,46 +91,34 @@ class CycleTLS:
         """
         return self._send(method, url, options)
 
-    def get(self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+    def get(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
         """Send a GET request, see :meth:`request`."""
-        return self._send("GET", url, options if params is None else {"params": params, **options})
+        return self._send("GET", url, _with(options, params=params))
 
-    def options(
-        self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]
-    ) -> Response:
+    def options(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
         """Send an OPTIONS request, see :meth:`request`."""
-        return self._send("OPTIONS", url, options if params is None else {"params": params, **options})
+        return self._send("OPTIONS", url, _with(options, params=params))
 
-    def head(self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]) -> Response:
+    def head(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
         """Send a HEAD request, see :meth:`request`; as in requests, redirects are followed only if asked for."""
-        said: dict[str, Any] = {**options} if params is None else {"params": params, **options}
-        if _REDIRECTING.isdisjoint(said):
-            said["allow_redirects"] = False
-        return self._send("HEAD", url, said)
+        said = _with(options, params=params)
+        return self._send("HEAD", url, {"allow_redirects": False, **said} if _REDIRECTING.isdisjoint(said) else said)
 
-    def delete(
-        self, url: str, params: PairTypes | str | bytes | None = None, **options: Unpack[BodyOptions]
-    ) -> Response:
+    def delete(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
         """Send a DELETE request, see :meth:`request`."""
-        return self._send("DELETE", url, options if params is None else {"params": params, **options})
+        return self._send("DELETE", url, _with(options, params=params))
 
-    def post(
-        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-    ) -> Response:
+    def post(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
         """Send a POST request, see :meth:`request`."""
-        return self._send("POST", url, {**options, **_body_options(data, json)})
+        return self._send("POST", url, _with(options, data=data, json=json))
 
-    def put(
-        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-    ) -> Response:
+    def put(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
         """Send a PUT request, see :meth:`request`."""
-        return self._send("PUT", url, {**options, **_body_options(data, json)})
+        return self._send("PUT", url, _with(options, data=data, json=json))
 
-    def patch(
-        self, url: str, data: PairTypes | Content | None = None, json: Any = None, **options: Unpack[QueryOptions]
-    ) -> Response:
+    def patch(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
         """Send a PATCH request, see :meth:`request`."""
-        return self._send("PATCH", url, {**options, **_body_options(data, json)})
+        return self._send("PATCH", url, _with(options, data=data, json=json))
 
     def close(self) -> None:
         """Close all connections; closing twice is harmless, using the session afterwards raises SessionClosed."""
@@ -192,9 +180,10 @@ def _drive(exchange: Exchange) -> Response:
             return response
 
 
-def _body_options(data: object, json: object) -> dict[str, Any]:
-    given = {"data": data, "json": json}
-    return {name: value for name, value in given.items() if value is not None}
+def _with(options: Mapping[str, Any], **positional: object) -> Mapping[str, Any]:
+    """Put options that were given by position beside the others."""
+    said = {name: value for name, value in positional.items() if value is not None}
+    return {**options, **said} if said else options
 
 
 def _method(method: object) -> str:

@@ -29,7 +29,9 @@ PairTypes: TypeAlias = Union[
     Mapping[str, Union[Primitive, Sequence[Primitive]]],
     Iterable[tuple[str, Union[Primitive, Sequence[Primitive]]]],
 ]
+QueryTypes: TypeAlias = Union[PairTypes, str, bytes, None]
 Content: TypeAlias = Union[str, bytes, bytearray, memoryview, IO[bytes], Iterable[bytes]]
+DataTypes: TypeAlias = Union[PairTypes, Content, None]
 FileContent: TypeAlias = Union[str, bytes, bytearray, IO[bytes]]
 File: TypeAlias = Union[
     FileContent,
@@ -112,7 +114,7 @@ class _Request(_Common, total=False):
 class BodyOptions(_Request, total=False):
     """Keyword arguments of the methods that take ``params`` by position."""
 
-    data: PairTypes | Content | None
+    data: DataTypes
     json: Any
     json_data: Any
 
@@ -120,11 +122,11 @@ class BodyOptions(_Request, total=False):
 class QueryOptions(_Request, total=False):
     """Keyword arguments of the methods that take ``data`` and ``json`` by position."""
 
-    params: PairTypes | str | bytes | None
+    params: QueryTypes
     json_data: Any
 
 
 class RequestOptions(BodyOptions, total=False):
     """Keyword arguments of a request; :class:`cycletls._options.Options` says what each does."""
 
-    params: PairTypes | str | bytes | None
+    params: QueryTypes
