@@ -25,6 +25,7 @@ func TestMalformedChunksAreRefused(t *testing.T) {
 		"g\r\nhello\r\n0\r\n\r\n",
 		"5 5\r\nhello\r\n0\r\n\r\n",
 		"5\nhello\r\n0\r\n\r\n",
+		"50\nhello\r\n0\r\n\r\n",
 		"5\r\nhello\n0\r\n\r\n",
 		"5\r\nhello0\r\n\r\n",
 		"5\r\nhelloXX0\r\n\r\n",

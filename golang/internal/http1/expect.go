@@ -14,7 +14,7 @@ func (s *stream) AwaitContinue(limit time.Duration) (bool, error) {
 	if s.conn == nil {
 		return false, net.ErrClosed
 	}
-	if err := s.flush(); err != nil && err != message.ErrAnswered {
+	if err := unlessAnswered(s.flush()); err != nil {
 		return false, err
 	}
 	limits := wait.Limits{wait.Total: max(limit, 1)} // 0 would mean none
@@ -35,6 +35,6 @@ func (s *stream) AwaitContinue(limit time.Duration) (bool, error) {
 			return false, s.headError(err)
 		}
 	}
-	s.refused = true
+	s.over = message.ErrAnswered
 	return false, nil
 }

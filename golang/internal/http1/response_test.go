@@ -3,6 +3,7 @@ package http1
 import (
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,18 @@ func TestDrippingHeadCannotOutliveTheTotal(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 	check(t, stream.Close())
+}
+
+// TestServerThatNeverPausesCannotOutliveTheTotal: no read ever waits.
+func TestServerThatNeverPausesCannotOutliveTheTotal(t *testing.T) {
+	server := &endless{canned: canned{reply: []byte("HTTP/1.1 103 Early Hints\r\n\r\n")}}
+	conn := NewConn(server, Config{MaxInformational: math.MaxInt})
+	stream, err := conn.Open(wait.New(wait.Limits{wait.Total: 10 * time.Millisecond}, nil))
+	check(t, err)
+	check(t, stream.WriteHead(get()))
+	if _, err := stream.ReadHead(); !wait.IsTimeout(err) {
+		t.Fatalf("got %v", err)
+	}
 }
 
 // FuzzParseHead: whatever a server says, the parser neither panics nor accepts a

@@ -141,6 +141,25 @@ func TestUntouchedStreamGivesItsConnectionBack(t *testing.T) {
 	equal(t, "writes", s.client.Writes(), 0)
 }
 
+// TestCancelledRequestIsNotSent, nor is any of it later.
+func TestCancelledRequestIsNotSent(t *testing.T) {
+	s := newSession(t)
+	ctx := wait.Background()
+	stream := s.openWith(ctx)
+	check(t, stream.WriteHead(post(5)))
+	ctx.Cancel(wait.ErrCancelled)
+	for range 2 {
+		if n, err := stream.Write([]byte("hello")); n != 0 || err != wait.ErrCancelled {
+			t.Errorf("Write: %d, %v", n, err)
+		}
+	}
+	equal(t, "CloseWrite", stream.CloseWrite(nil), wait.ErrCancelled)
+	_, err := stream.ReadHead()
+	equal(t, "ReadHead", err, wait.ErrCancelled)
+	equal(t, "writes", s.client.Writes(), 0)
+	equal(t, "delivery", stream.Delivery(), message.Unsent)
+}
+
 // TestUnreadBodyThatIsThereIsDiscarded and one that is not costs the connection:
 // Close does not wait.
 func TestUnreadBodyThatIsThereIsDiscarded(t *testing.T) {
@@ -174,6 +193,31 @@ func TestUnansweredExchangeClosesTheConnection(t *testing.T) {
 	if _, err := s.server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("the server can still write: %v", err)
 	}
+}
+
+// TestUnfinishedRequestClosesTheConnection though its response is complete.
+func TestUnfinishedRequestClosesTheConnection(t *testing.T) {
+	s := newSession(t)
+	stream := s.start(post(5))
+	_, err := stream.Write([]byte("hel"))
+	check(t, err)
+	s.reply(ok)
+	_, err = stream.ReadHead()
+	check(t, err)
+	check(t, stream.Close())
+	s.expectIdle(false)
+}
+
+// TestConnectionClosedMeanwhileIsNotReusable though the exchange is complete.
+func TestConnectionClosedMeanwhileIsNotReusable(t *testing.T) {
+	s := newSession(t)
+	s.reply(ok)
+	stream := s.start(get())
+	_, err := stream.ReadHead()
+	check(t, err)
+	check(t, s.conn.Close())
+	check(t, stream.Close())
+	s.expectIdle(false)
 }
 
 // TestOneExchangeAtATime.

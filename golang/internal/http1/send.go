@@ -7,9 +7,9 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
-// send writes what is held, p and tail: in one write when they fit the buffer,
-// else in one more for what is beyond it, which is not copied. It returns how
-// much of p went out.
+// send writes what is held, p and tail: in one write when they fit the buffer;
+// else what does not fit has a write of its own and is not copied. It returns
+// how much of p went out.
 func (s *stream) send(p []byte, tail string) (int, error) {
 	c := s.conn
 	held := len(c.out)
@@ -41,7 +41,7 @@ func (s *stream) flush() error {
 }
 
 func (s *stream) flushed() (int, error) {
-	if s.refused || len(s.conn.out) == 0 {
+	if len(s.conn.out) == 0 {
 		return 0, nil
 	}
 	n, err := s.write(s.conn.out)
@@ -53,18 +53,20 @@ func (s *stream) write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
+	if s.over == nil {
+		s.over = s.ctx.Err()
+	}
+	if s.over != nil {
+		return 0, s.over
 	}
 	n, err := s.conn.raw.Write(p)
 	if n > 0 {
 		s.delivery = message.Sent
 	}
-	if err == nil {
-		return n, nil
+	if err != nil {
+		s.over = s.writeError(err)
 	}
-	s.broken = true
-	return n, s.writeError(err)
+	return n, s.over
 }
 
 // writeError tells what a failed write means. A server that refuses a body
@@ -74,7 +76,6 @@ func (s *stream) writeError(err error) error {
 		return err
 	}
 	if s.delivery != message.Unsent && s.look() == nil && s.head != nil {
-		s.refused = true
 		return message.ErrAnswered
 	}
 	return &message.ClosedError{While: "writing the request", Cause: cause(err)}
@@ -95,8 +96,8 @@ func (s *stream) lookForAnswer() error {
 	case err != nil || s.head != nil && s.head.Status >= 300:
 		// A malformed head, or the end of the connection, is an answer too:
 		// ReadHead meets the same.
-		s.refused = true
-		return message.ErrAnswered
+		s.over = message.ErrAnswered
+		return s.over
 	}
 	return nil
 }

@@ -19,8 +19,7 @@ type stream struct {
 	request  outline
 	given    int64 // bytes of the body that Write was given
 	complete bool  // the request is, on this side
-	broken   bool  // a write failed: nothing more can be sent
-	refused  bool  // the server wants no more of the body
+	over     error // why no more of it can be sent; ErrAnswered when the server refuses it
 
 	informational int
 	response      message.Response
@@ -68,8 +67,8 @@ func (s *stream) writable(more int64) error {
 	switch {
 	case s.conn == nil:
 		return net.ErrClosed
-	case s.refused:
-		return message.ErrAnswered
+	case s.over != nil:
+		return s.over
 	case s.complete || !s.request.hasBody || s.request.length >= 0 && s.given+more > s.request.length:
 		return &message.LengthError{Announced: max(0, s.request.length), Given: s.given + more}
 	}
@@ -81,8 +80,8 @@ func (s *stream) CloseWrite(trailers message.Fields) error {
 	switch {
 	case s.conn == nil:
 		return net.ErrClosed
-	case s.complete || s.refused:
-		return nil
+	case s.complete || s.over != nil:
+		return unlessAnswered(s.over)
 	case s.request.chunked():
 		out, err := appendLastChunk(s.conn.out, trailers)
 		if err != nil {
@@ -97,14 +96,19 @@ func (s *stream) CloseWrite(trailers message.Fields) error {
 	return s.finish()
 }
 
-// finish sends the last of the request. The server may have answered by then
-// and closed; that is for ReadHead to tell.
+// finish sends the last of the request.
 func (s *stream) finish() error {
-	if err := s.flush(); err != nil && err != message.ErrAnswered {
-		return err
+	err := s.flush()
+	s.complete = err == nil
+	return unlessAnswered(err)
+}
+
+// unlessAnswered leaves it to ReadHead to tell what the server had to say.
+func unlessAnswered(err error) error {
+	if err == message.ErrAnswered {
+		return nil
 	}
-	s.complete = !s.broken
-	return nil
+	return err
 }
 
 // ReadHead implements message.Stream.
@@ -112,7 +116,7 @@ func (s *stream) ReadHead() (*message.Response, error) {
 	if s.conn == nil {
 		return nil, net.ErrClosed
 	}
-	if err := s.flush(); err != nil && err != message.ErrAnswered {
+	if err := unlessAnswered(s.flush()); err != nil {
 		return nil, err
 	}
 	for s.head == nil {
@@ -220,7 +224,7 @@ func (s *stream) Close() error {
 // behind, or never began.
 func (s *stream) reusable() bool {
 	switch {
-	case s.broken:
+	case s.over != nil:
 		return false
 	case s.delivery == message.Unsent:
 		return !s.conn.in.heard
