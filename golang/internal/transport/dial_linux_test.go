@@ -12,11 +12,6 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
-var (
-	ipv4 = netip.MustParseAddr("127.0.0.1")
-	ipv6 = netip.IPv6Loopback()
-)
-
 // runRace dials addresses that no look-up gave.
 func runRace(ctx *wait.Context, d *dialer, port uint16, addresses ...netip.Addr) (wait.Conn, error) {
 	r := race{host: "host.test", port: port, waiting: addresses}

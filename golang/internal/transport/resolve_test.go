@@ -15,6 +15,11 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
+var (
+	ipv4 = netip.MustParseAddr("127.0.0.1")
+	ipv6 = netip.IPv6Loopback()
+)
+
 // nameServer answers DNS questions on loopback.
 type nameServer struct {
 	conn  net.PacketConn

@@ -1,0 +1,67 @@
+// Package transport makes connections and keeps them: name look-up, TCP, TLS and
+// the pool from which the engine takes a stream for every exchange.
+//
+// A Pool belongs to one session and so to one way of dialling and verifying:
+// nothing that was set up under other rules can be reused (CVE-2022-27782,
+// CVE-2024-35195).
+package transport
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
+	"github.com/cycletls/cycletls/golang/internal/http1"
+	"github.com/cycletls/cycletls/golang/internal/http2"
+)
+
+// Config is how a session connects. Limits of zero mean none.
+type Config struct {
+	Profile    *fingerprint.Profile
+	TLS        TLSConfig
+	ForceHTTP1 bool // do not offer HTTP/2
+	HTTP1      http1.Config
+	HTTP2      http2.Config
+
+	Resolve      map[string]string // host → IP address, instead of a look-up
+	BlockPrivate bool              // connect to public addresses only
+	LocalAddress string            // IP address to dial from; "" = the system's choice
+
+	Reuse          bool // keep connections for the next exchange
+	MaxConnections int  // open at once
+	MaxPerHost     int  // open at once to one origin
+	MaxIdle        int  // kept idle; beyond it the longest unused is closed
+	IdleTimeout    time.Duration
+
+	// Async: exchanges run in goroutines, so waits belong to Go's network poller
+	// instead of the calling thread.
+	Async bool
+}
+
+// Check returns what is wrong with the addresses of a configuration.
+func (c *Config) Check() error {
+	_, err := newDialer(c)
+	return err
+}
+
+// newDialer refuses addresses in the configuration that are none.
+func newDialer(config *Config) (d dialer, err error) {
+	d.async = config.Async
+	if config.LocalAddress != "" {
+		if d.local, err = netip.ParseAddr(config.LocalAddress); err != nil {
+			return d, fmt.Errorf("local address %q is not an IP address", config.LocalAddress)
+		}
+	}
+	d.resolver, err = newResolver(config.Resolve, config.BlockPrivate)
+	return d, err
+}
+
+// Origin is whom a connection leads to (RFC 9110 section 4.3.1).
+type Origin struct {
+	Scheme string // "http" or "https"
+	Host   string // ASCII name in lower case, or IP literal without brackets
+	Port   uint16
+}
+
+func (o Origin) String() string { return o.Scheme + "://" + hostPort(o.Host, o.Port) }
