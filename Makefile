@@ -28,7 +28,7 @@ demo: cycletls/libcycletls.so
 
 test: lint test-go test-python
 
-test-go: golang/vendor/modules.txt
+test-go: golang/vendor/patched
 	cd golang && go test -race ./...
 
 test-python: cycletls/libcycletls.so
@@ -39,7 +39,7 @@ examples: cycletls/libcycletls.so
 
 lint: lint-go lint-python
 
-lint-go: golang/vendor/modules.txt
+lint-go: golang/vendor/patched
 	@! gofmt -d $(GO_FILES) | grep .
 	cd golang && go vet ./... && CGO_ENABLED=0 GOOS=windows go vet ./internal/... && CGO_ENABLED=0 GOOS=darwin go vet ./internal/...
 	cd golang && GOFLAGS= go run $(STATICCHECK) ./...
@@ -47,7 +47,7 @@ lint-go: golang/vendor/modules.txt
 lint-python: .venv/ready
 	ruff format --check . && ruff check . && mypy
 
-fuzz: golang/vendor/modules.txt
+fuzz: golang/vendor/patched
 	@cd golang && grep -ro --include='*_test.go' 'func Fuzz[A-Za-z0-9]*' internal | sed -E 's|/[^/]*:func | |' | while read package target; do \
 	  go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package || exit 1; done
 
@@ -63,10 +63,10 @@ requirements:
 clean:
 	rm -rf .venv .cache build dist *.egg-info cycletls/*.so golang/vendor
 
-cycletls/libcycletls.so: .venv/ready golang/vendor/modules.txt $(LIBRARY_FILES)
+cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	pip install --quiet --no-deps --no-build-isolation --editable .
 
-golang/vendor/modules.txt: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*)
+golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*)
 	python golang/patches/vendor.py && touch $@
 
 .venv/ready: requirements.txt golang/requirements.txt
