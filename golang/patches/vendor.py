@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 PATCHES = Path(__file__).resolve().parent
@@ -55,10 +56,10 @@ def apply(patch: Path) -> None:
 def files(lines: list[str]) -> Iterator[tuple[str, list[list[str]]]]:
     """The files that a patch changes, each with its hunks: a header line and the lines that follow."""
     starts = [i for i, line in enumerate(lines) if line.startswith("+++ b/") and lines[i - 1].startswith("--- ")]
-    for start, end in zip(starts, [*(start - 1 for start in starts[1:]), len(lines)]):
-        name = lines[start].removeprefix("+++ b/").strip()
+    for start, following in pairwise([*starts, len(lines) + 1]):
+        name, end = lines[start].removeprefix("+++ b/").strip(), following - 1
         heads = [i for i in range(start + 1, end) if HUNK.match(lines[i])]
-        yield name, [lines[head:stop] for head, stop in zip(heads, [*heads[1:], end])]
+        yield name, [lines[head:stop] for head, stop in pairwise([*heads, end])]
 
 
 def patched(old: list[str], hunks: list[list[str]]) -> Iterator[str]:
