@@ -108,9 +108,26 @@ func (c *Conn) Open(ctx *wait.Context) (message.Stream, error) {
 			return nil, err
 		}
 	}
+	return c.open(ctx), nil
+}
+
+// TryOpen is Open for who would rather go elsewhere than wait.
+func (c *Conn) TryOpen(ctx *wait.Context) (message.Stream, error) {
+	c.mu.Lock()
+	defer c.unlock()
+	switch {
+	case !c.usable():
+		return nil, ErrUnavailable
+	case !c.slotFree():
+		return nil, ErrBusy
+	}
+	return c.open(ctx), nil
+}
+
+func (c *Conn) open(ctx *wait.Context) *Stream {
 	c.taken++
 	c.users++
-	return &Stream{c: c, ctx: ctx, length: message.UnknownLength}, nil
+	return &Stream{c: c, ctx: ctx, length: message.UnknownLength}
 }
 
 // awaitSlot waits until a slot may be free.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package http2
 
 import (
@@ -16,16 +18,7 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/hpack"
 	"github.com/cycletls/cycletls/golang/internal/message"
-	"github.com/cycletls/cycletls/golang/internal/wait"
 )
-
-// chrome is a configuration as a profile gives it.
-var chrome = Config{
-	Settings:        []Setting{{1, 65536}, {2, 0}, {4, 6291456}, {6, 262144}},
-	WindowUpdate:    15663105,
-	HeadersPriority: &Priority{Weight: 256, Exclusive: true},
-	HPACK:           hpack.Quiche,
-}
 
 // serve runs x/net's server, in the clear with prior knowledge.
 func serve(t testing.TB, config *xhttp2.Server, handler http.HandlerFunc) string {
@@ -53,46 +46,6 @@ func connect(t testing.TB, addr string, cfg Config) *Conn {
 	c := NewConn(dialLoopback(t, addr), cfg)
 	t.Cleanup(func() { c.Close() })
 	return c
-}
-
-func get(path string, fields ...message.Field) *message.Request {
-	return &message.Request{Method: "GET", Scheme: "http", Authority: "test.example", Path: path, Fields: fields}
-}
-
-func post(path string, length int64) *message.Request {
-	return &message.Request{
-		Method: "POST", Scheme: "http", Authority: "test.example", Path: path, HasBody: true, Length: length,
-	}
-}
-
-// limited is a context whose total limit saves a broken test from hanging.
-func limited() *wait.Context { return wait.New(wait.Limits{wait.Total: 20 * time.Second}, nil) }
-
-func open(t testing.TB, c *Conn, ctx *wait.Context) message.Stream {
-	t.Helper()
-	s, err := c.Open(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// exchange runs a request without a body to its end.
-func exchange(c *Conn, req *message.Request) (*message.Response, []byte, error) {
-	s, err := c.Open(limited())
-	if err != nil {
-		return nil, nil, err
-	}
-	defer s.Close()
-	if err := s.WriteHead(req); err != nil {
-		return nil, nil, err
-	}
-	head, err := s.ReadHead()
-	if err != nil {
-		return nil, nil, err
-	}
-	body, err := io.ReadAll(s)
-	return head, body, err
 }
 
 // TestExchange sends a request to a real server and reads its response.
