@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-    from ._body import Body
     from ._cookies import Cookie
     from ._envelope import Message
-    from ._headers import Pairs
+    from ._headers import Changes, Pairs
     from ._options import Options
+    from ._streams import Body
 
 _VARIANTS: Final = 32
 """Connection configurations that one session keeps; each has its own pool and TLS tickets."""
@@ -33,16 +33,17 @@ class Engine:
 
     Args:
         options: what it is made with, and therefore knows.
+        removed: the profile's headers that it does not send.
         headers: what it sends with every request.
         jar: handle of the one whose cookies it shares, 0 for none.
     """
 
     __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference")
 
-    def __init__(self, options: Options, headers: Pairs, jar: int) -> None:
+    def __init__(self, options: Options, removed: Changes, headers: Pairs, jar: int) -> None:
         self.options = options
         self.headers = headers
-        self.handle: int = ask(0, session_message(options, headers, jar))["handle"]
+        self.handle: int = ask(0, session_message(options, (*removed, *headers), jar))["handle"]
         self.close = weakref.finalize(self, _ffi.close, self.handle)
         self.reference = weakref.ref(self)
 
@@ -65,9 +66,13 @@ class Engines:
 
     Nothing of a configuration is ever mixed with another: a request that says
     ``verify=False`` gets connections and TLS tickets of its own.
+
+    Args:
+        removed: the profile's headers that none of them sends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, removed: Changes) -> None:
+        self._removed = removed
         self._lock = threading.Lock()
         self._first: Engine | None = None  # has the jar, so it stays
         self._first_key: tuple[object, ...] = ()
@@ -94,10 +99,10 @@ class Engines:
         if self._closed:
             raise SessionClosed("the session was closed")
         if self._first is None:
-            self._first, self._first_key = Engine(options, headers, 0), key
+            self._first, self._first_key = Engine(options, self._removed, headers, 0), key
         if key == self._first_key:
             return self._first
-        engine = self._variants.pop(key, None) or Engine(options, headers, self._first.handle)
+        engine = self._variants.pop(key, None) or Engine(options, self._removed, headers, self._first.handle)
         self._variants[key] = engine
         if len(self._variants) > _VARIANTS:
             del self._variants[next(iter(self._variants))]

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from ._body import Body
     from ._exceptions import RequestException
-    from ._headers import Changes, Pairs
+    from ._headers import Changes
     from ._options import Options
     from ._request import Request
+    from ._streams import Body
 
     Message: TypeAlias = dict[str, Any]
 
@@ -50,12 +50,12 @@ def unpack(envelope: bytes) -> Message:
     return message
 
 
-def session_message(options: Options, headers: Pairs, jar: int) -> Message:
+def session_message(options: Options, headers: Changes, jar: int) -> Message:
     """Describe a session of the core: all that stays the same from request to request.
 
     Args:
         options: the session's, or with those of a request over them.
-        headers: the headers that it sends with every request.
+        headers: what it changes about the profile's headers with every request.
         jar: handle of the session whose cookies it shares, 0 for none.
     """
     certificate, key, password = (*options.cert, "", "", "")[:3]

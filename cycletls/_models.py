@@ -7,14 +7,16 @@ golang/internal/fingerprint.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ._exceptions import InvalidOption
+from ._profiles import profile_document
 
 Code = Union[int, str]
 """A code point: a number, ``"0x1301"``, a registered name, or ``"GREASE"``."""
@@ -136,9 +138,7 @@ class Profile(_Part):
         Raises:
             InvalidOption: there is none, or it is not a profile.
         """
-        from ._profiles import profile_document, profile_reference
-
-        return as_profile(TypeAdapter(dict[str, Any]).validate_json(profile_document(profile_reference(profile))))
+        return as_profile(json.loads(profile_document(fspath(profile))))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the profile to a file that ``profile=path`` takes."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from ._body import PIECE, Body, FileStream
 from ._exceptions import InvalidHeader, InvalidOption
+from ._streams import PIECE, Body, FileStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from ._body import Bytes
+    from ._streams import Bytes
 
     Segment: TypeAlias = bytes | FileStream
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ._cookies import parse_cookies
 from ._exceptions import InvalidOption, UnknownOption
 from ._headers import parse_changes
-from ._profiles import profile_reference
+from ._profiles import profile_document
 from ._timeouts import Timeouts
 
 TYPE_CHECKING = False
@@ -283,6 +283,19 @@ def _path(word: str, value: object) -> str:
     return path
 
 
+def _profile(value: Any) -> str | None:
+    """Return what stands for a profile: the name or path that was given, or its JSON text."""
+    if value is None:
+        return None
+    if isinstance(value, (str, os.PathLike)):
+        reference = os.fspath(value)
+        profile_document(reference)
+        return reference
+    from ._models import as_profile  # values are rarer than names, and pydantic takes 80 ms
+
+    return as_profile(value).document()
+
+
 def _verify(value: object) -> bool | str:
     return value if isinstance(value, bool) else _path("verify", value)
 
@@ -355,7 +368,7 @@ _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "timeout": Timeouts.of,
     "hooks": _hooks,
     "header_order": _header_order,
-    "profile": profile_reference,
+    "profile": _profile,
     "verify": _verify,
     "cert": _cert,
     "min_tls": _min_tls,

@@ -1,14 +1,10 @@
-"""Finding profiles: by name among those that come with the package, by path, or as a value."""
+"""Finding profiles: by name among those that come with the package, or by path."""
 
 from __future__ import annotations
 
 import os
 
 from ._exceptions import InvalidOption
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "profiles")
 
@@ -20,26 +16,15 @@ def profiles() -> list[str]:
     return sorted(name[:-5] for name in os.listdir(_FOLDER) if name.endswith(".json"))
 
 
-def profile_reference(profile: Any) -> str | None:
-    """Return what stands for a profile in the options: the name or path that was given, or its JSON text.
+def profile_document(reference: str | None) -> str:
+    """Return the JSON text of a profile; each file is read once.
+
+    Args:
+        reference: a name, a path, or the JSON text itself; None is no browser's.
 
     Raises:
         InvalidOption: there is no such profile.
     """
-    if profile is None:
-        return None
-    if isinstance(profile, os.PathLike):
-        profile = os.fspath(profile)
-    if isinstance(profile, str):
-        profile_document(profile)
-        return profile
-    from ._models import as_profile  # values are rare, and pydantic takes 80 ms
-
-    return as_profile(profile).document()
-
-
-def profile_document(reference: str | None) -> str:
-    """Return the JSON text of a profile; each file is read once."""
     if reference is None:
         reference = "plain"
     if reference.startswith("{"):

@@ -71,10 +71,11 @@ class CycleTLS:
         from ._engine import EngineJar, Engines  # here, because `import cycletls` need not wait for them
 
         said = resolve(options, REQUEST_ONLY)
-        self.headers = Headers(said.pop("headers", None))
+        changes = said.pop("headers", ())
+        self.headers = Headers([(name, value) for name, value in changes if value is not None])
         cookies = said.pop("cookies", ())
         self._options = Options(said)
-        self._engines = Engines()
+        self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]))
         self._ready: dict[tuple[str, str], Exchange] = {}
         self.cookies = SessionCookies(EngineJar(self._engines, self._options, self.headers.pairs), cookies)
 
