@@ -4,7 +4,6 @@ import io
 import tempfile
 from pathlib import Path
 
-from fingerprints import akamai, ja3, ja4, parse_hello
 from servers import Certificates, Servers, build_echo_server, echo_server, httpbin_servers, issue_certificates
 
 import cycletls
@@ -48,9 +47,8 @@ def show(what: str, response: cycletls.Response) -> None:
 def show_fingerprint(url: str, profile: str, certificates: Certificates) -> None:
     """What the other end sees of a profile."""
     report = cycletls.get(url, profile=profile, verify=str(certificates.authority)).json()
-    hello = parse_hello(bytes.fromhex(report["tls"]["hellos"][0]))
     print(f"\nwhat a server sees of profile={profile!r}")
-    print(f"  JA4      {ja4(hello)}\n  JA3      {ja3(hello)}\n  HTTP/2   {akamai(report)}")
+    print(f"  JA4      {report['tls']['ja4']}\n  JA3      {report['tls']['ja3']}\n  HTTP/2   {report['akamai']}")
     print(f"  headers  {' '.join(name for name, _ in report['request']['fields'])}")
 
 
