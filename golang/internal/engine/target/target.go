@@ -76,6 +76,29 @@ func (u *URL) Resolve(reference string) (*URL, error) {
 	return &inherited, nil
 }
 
+// InheritUserinfo returns u with the userinfo of other, unless it has its own.
+func (u *URL) InheritUserinfo(other *URL) *URL {
+	if u.HasUser || !other.HasUser {
+		return u
+	}
+	heir := *u
+	heir.User, heir.Password, heir.HasUser = other.User, other.Password, true
+	return &heir
+}
+
+// WithUserinfo returns the URL as it is needed to parse it again. It holds a
+// secret.
+func (u *URL) WithUserinfo() string {
+	if !u.HasUser {
+		return u.text
+	}
+	b := append([]byte(u.Scheme), "://"...)
+	b = appendEncoded(b, u.User, &paramEncoded)
+	b = appendEncoded(append(b, ':'), u.Password, &paramEncoded)
+	b = append(b, '@')
+	return string(append(b, u.text[len(u.Scheme)+len("://"):]...))
+}
+
 // Redact returns text, which need not be a URL, without what may be userinfo:
 // rather too much than a password.
 func Redact(text string) string {

@@ -255,6 +255,21 @@ func TestParams(t *testing.T) {
 	}
 }
 
+func TestUserinfoSurvivesWhereItIsAskedFor(t *testing.T) {
+	u := mustParse(t, "http://us%65r:p%40%3a@h:81/x")
+	again := mustParse(t, u.WithUserinfo())
+	if *again != *u || again.User != "user" || again.Password != "p@:" {
+		t.Errorf("%+v", again)
+	}
+	plain := mustParse(t, "http://h:81/y")
+	if heir := plain.InheritUserinfo(u); heir.User != "user" || heir.String() != "http://h:81/y" || plain.HasUser {
+		t.Errorf("%+v", heir)
+	}
+	if plain.WithUserinfo() != plain.String() || u.InheritUserinfo(plain) != u {
+		t.Error("userinfo out of nothing")
+	}
+}
+
 func TestSameOrigin(t *testing.T) {
 	base := mustParse(t, "http://h/a")
 	for text, same := range map[string]bool{
