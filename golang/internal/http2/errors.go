@@ -15,6 +15,10 @@ import (
 // sent; another connection can carry the exchange.
 var ErrUnavailable = errors.New("the HTTP/2 connection takes no more streams")
 
+// ErrBusy is returned by TryOpen when the connection takes no more streams
+// before one of them ends.
+var ErrBusy = errors.New("the HTTP/2 connection has no stream free")
+
 func protocolError(what, section string) error {
 	return &message.ProtocolError{Protocol: "HTTP/2", What: what, Section: "RFC 9113 section " + section}
 }

@@ -45,7 +45,7 @@ func against(t *testing.T, cfg Config, settings []xhttp2.Setting, script func(*p
 	server.SetCapacity(256 << 10)
 	p := &peer{t: t, conn: server, Framer: xhttp2.NewFramer(server, server)}
 	p.AllowIllegalWrites = true
-	p.enc = xhpack.NewEncoder(&p.block)
+	p.enc = newEncoder(p)
 	p.ReadMetaHeaders = xhpack.NewDecoder(65536, nil)
 	c := NewConn(client, cfg)
 	done := make(chan struct{})
@@ -63,6 +63,8 @@ func against(t *testing.T, cfg Config, settings []xhttp2.Setting, script func(*p
 	})
 	return c
 }
+
+func newEncoder(p *peer) *xhpack.Encoder { return xhpack.NewEncoder(&p.block) }
 
 // pipe is a connection in memory that the test ends.
 func pipe(t *testing.T) (client, server *waittest.Conn) {
