@@ -1,7 +1,5 @@
 """A requests-style HTTP client that looks on the wire like the client you choose."""
 
-from __future__ import annotations
-
 from ._api import (
     close_global_session,
     delete,

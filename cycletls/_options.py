@@ -271,13 +271,16 @@ _LEAST: Final = {
 
 
 def _path(word: str, value: object) -> str:
-    """Return the path of a file or folder that exists."""
-    try:
-        path = os.fspath(value)  # type: ignore[call-overload]  # it refuses what is no path
-    except TypeError:
-        path = None
+    """Return a path as text."""
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
     if not isinstance(path, str):
         raise InvalidOption(f"{word}= is a path, not {value!r:.100}")
+    return path
+
+
+def _existing_path(word: str, value: object) -> str:
+    """Return the path of a file or folder as text."""
+    path = _path(word, value)
     if not os.path.exists(path):
         raise InvalidOption(f"{word}={path!r}: there is no such file")
     return path
@@ -297,7 +300,7 @@ def _profile(value: Any) -> str | None:
 
 
 def _verify(value: object) -> bool | str:
-    return value if isinstance(value, bool) else _path("verify", value)
+    return value if isinstance(value, bool) else _existing_path("verify", value)
 
 
 def _cert(value: object) -> tuple[str, ...]:
@@ -306,7 +309,7 @@ def _cert(value: object) -> tuple[str, ...]:
     parts = value if isinstance(value, (tuple, list)) else (value,)
     if not 1 <= len(parts) <= 3 or not all(isinstance(password, str) for password in parts[2:]):
         raise InvalidOption("cert= is a path, (certificate, key) or (certificate, key, password)")
-    return (*[_path("cert", part) for part in parts[:2]], *parts[2:])
+    return (*[_existing_path("cert", part) for part in parts[:2]], *parts[2:])
 
 
 def _auth(value: Any) -> Auth | None:
@@ -375,6 +378,6 @@ _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "resolve": _resolve,
     "proxy": _proxy,
     "base_url": _base_url,
-    "key_log_file": lambda value: None if value is None else os.fspath(value),
+    "key_log_file": lambda value: None if value is None else _path("key_log_file", value),
 }
 """For each option that takes several shapes: what makes the one of Options of them, or refuses."""

@@ -1,0 +1,50 @@
+"""The pydantic models of what users configure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cycletls import InvalidOption, Profile, profiles
+from cycletls._models import as_profile, coerce
+from cycletls._profiles import profile_document
+
+GOLDEN = Path(__file__).parent.parent / "golang" / "internal" / "fingerprint" / "testdata"
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_every_profile_survives_the_model(name: str) -> None:
+    """What is read and written again says the same."""
+    profile = Profile.load(name)
+    assert json.loads(profile.document()) == json.loads(profile_document(name))
+
+
+def test_a_profile_is_saved_and_loaded(tmp_path: Path) -> None:
+    """A changed copy goes to a file that profile= takes."""
+    mine = Profile.load("plain").model_copy(update={"name": "mine"})
+    mine.save(tmp_path / "mine.json")
+    assert Profile.load(tmp_path / "mine.json") == mine
+
+
+def test_an_unknown_field_is_named_by_its_path() -> None:
+    """A typo deep inside a document is found."""
+    document = json.loads(profile_document("plain"))
+    document["tls"]["extensions"][3]["gruops"] = []
+    with pytest.raises(InvalidOption, match=r"tls\.extensions\.3\.gruops: Extra inputs"):
+        as_profile(document)
+
+
+def test_a_profile_cannot_be_changed_by_accident() -> None:
+    """It may be shared, so it is frozen."""
+    with pytest.raises(ValueError, match="frozen"):
+        Profile.load("plain").name = "other"  # type: ignore[misc]  # that is the point
+
+
+def test_coerce_says_which_option_and_why() -> None:
+    """The value is shown, cut short where it is long."""
+    assert coerce("max_redirects", "5", {int}) == 5
+    with pytest.raises(InvalidOption, match=r"max_redirects='x{50,99}: ") as caught:
+        coerce("max_redirects", "x" * 10_000, {int})
+    assert len(str(caught.value)) < 400
