@@ -116,32 +116,6 @@ func TestThreadsShareAConnection(t *testing.T) {
 	}
 }
 
-// echo posts a body and expects it back.
-func echo(c *Conn, body []byte) error {
-	s, err := c.Open(limited())
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := s.WriteHead(post("/echo", int64(len(body)))); err != nil {
-		return err
-	}
-	if _, err := s.Write(body); err != nil {
-		return err
-	}
-	if err := s.CloseWrite(nil); err != nil {
-		return err
-	}
-	if _, err := s.ReadHead(); err != nil {
-		return err
-	}
-	got, err := io.ReadAll(s)
-	if err == nil && !bytes.Equal(got, body) {
-		err = fmt.Errorf("%d bytes came back of %d", len(got), len(body))
-	}
-	return err
-}
-
 // TestLargeBodies moves more than any window both ways.
 func TestLargeBodies(t *testing.T) {
 	const size = 40 << 20
