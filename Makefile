@@ -66,7 +66,7 @@ clean:
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	pip install --quiet --no-deps --no-build-isolation --editable .
 
-golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*)
+golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*) $(GO_FILES)
 	python golang/patches/vendor.py && touch $@
 
 .venv/ready: requirements.txt golang/requirements.txt

@@ -17,6 +17,7 @@ PATCHES = Path(__file__).resolve().parent
 GOLANG = PATCHES.parent
 VENDOR = GOLANG / "vendor"
 STAMP = VENDOR / "patched"
+IMPORT = re.compile(r'^\s*(?:import )?(?:[\w.]+ )?"([\w-]+\.[^"\s]+)"$', re.MULTILINE)
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
@@ -40,7 +41,14 @@ def digest() -> str:
     total = hashlib.sha256()
     for path in [GOLANG / "go.mod", GOLANG / "go.sum", Path(__file__), *patches()]:
         total.update(hashlib.sha256(path.read_bytes()).digest())
+    total.update(" ".join(sorted(imports())).encode())
     return total.hexdigest()
+
+
+def imports() -> set[str]:
+    """The packages that our files name: only those of a module that are imported are in the folder."""
+    sources = [path for path in GOLANG.rglob("*.go") if VENDOR not in path.parents]
+    return {name for path in sources for name in IMPORT.findall(path.read_text())}
 
 
 def apply(patch: Path) -> None:
