@@ -249,7 +249,7 @@ def _read_known(handle: int, status: int, head: bytes, start: bytes, reply: CDat
 
 def _read_unknown(handle: int, status: int, head: bytes, start: bytes, reply: CData) -> Reply:
     """Read a body whose end only its framing tells, in growing pieces."""
-    pieces = [start]
+    pieces: list[bytes | memoryview] = [start]
     size = _SCRATCH
     while handle:
         size = min(size * 2, _READ)
