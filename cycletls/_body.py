@@ -21,7 +21,7 @@ def make_body(options: Options) -> Body | None:
         InvalidOption: they describe more than one.
         InvalidBody: what they describe cannot be encoded.
     """
-    given = [name for name in ("json", "content", "files", "data") if _is_given(getattr(options, name))]
+    given = [name for name in ("json", "content", "files", "data") if _is_given(name, getattr(options, name))]
     if not given:
         return None
     if len(given) > 1 and given != ["files", "data"]:
@@ -46,9 +46,10 @@ def flatten(given: Any, word: str) -> list[tuple[str, str]]:
         raise InvalidOption(f"{word}= is a mapping or pairs of name and value, not {given!r:.100}") from exc
 
 
-def _is_given(value: object) -> bool:
-    """Report whether a value describes a body; an empty form does not, an empty text does."""
-    return value is not None and not (isinstance(value, (Mapping, list, tuple)) and not value)
+def _is_given(name: str, value: object) -> bool:
+    """Report whether an option describes a body; an empty form does not, empty JSON or text does."""
+    is_empty_form = name != "json" and isinstance(value, (Mapping, list, tuple)) and not value
+    return value is not None and not is_empty_form
 
 
 def _is_form(data: object) -> bool:

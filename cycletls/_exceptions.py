@@ -87,7 +87,7 @@ class RequestException(CycleTLSError):
         response: Response | None = None,
         detail: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        Exception.__init__(self, message)  # not super(): JSONDecodeError has another base that wants more
         self.request = response.request if request is None and response is not None else request
         self.response = response
         self.detail = dict(detail or {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ._exceptions import InvalidHeader, InvalidOption
 from ._streams import PIECE, Body, FileStream
@@ -91,9 +91,12 @@ class _Part:
         return "".join([f"{name}: {value}\r\n" for name, value in lines.items()]) + "\r\n"
 
 
-def _pairs(files: Any) -> Iterable[tuple[str, Any]]:
-    pairs = list(files.items() if isinstance(files, Mapping) else files)
-    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+def _pairs(files: Any) -> list[tuple[str, Any]]:
+    try:
+        pairs = [(field, file) for field, file in (files.items() if isinstance(files, Mapping) else files)]
+    except (TypeError, ValueError):
+        pairs = [(None, None)]
+    if not all(isinstance(field, str) for field, _ in pairs):
         raise InvalidOption("files= is a mapping or pairs of field name and file")
     return pairs
 

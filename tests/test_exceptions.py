@@ -52,8 +52,8 @@ def test_all_are_public() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    """RequestException HTTPError ConnectionError Timeout ConnectTimeout ReadTimeout TooManyRedirects SSLError InvalidURL
-    InvalidHeader ChunkedEncodingError ContentDecodingError UnrewindableBodyError JSONDecodeError""".split(),
+    """RequestException HTTPError ConnectionError Timeout ConnectTimeout ReadTimeout TooManyRedirects SSLError
+    InvalidURL InvalidHeader ChunkedEncodingError ContentDecodingError UnrewindableBodyError JSONDecodeError""".split(),
 )
 def test_names_of_requests_exist(name: str) -> None:
     """Code that catches requests' exceptions catches these."""

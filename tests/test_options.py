@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from cycletls import Cookie, CycleTLSError, InvalidHeader, InvalidOption, Timeouts, UnknownOption
-from cycletls import _options, _types
+from cycletls import Cookie, CycleTLSError, InvalidHeader, InvalidOption, Timeouts, UnknownOption, _options, _types
 from cycletls._options import CONNECTION, NAMES, REQUEST_ONLY, SESSION_ONLY, SYNONYMS, Options, resolve
 
 
