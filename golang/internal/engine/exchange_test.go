@@ -294,7 +294,7 @@ func TestBrokenCodingIsAnError(t *testing.T) {
 
 // Safety 44 and 45, and the limit of what is read into memory.
 func TestBodiesAreBounded(t *testing.T) {
-	bomb := gzipped(t, make([]byte, 64<<20))
+	bomb := gzipped(t, make([]byte, 12<<20))
 	s, _ := onWire(t, defaults(t), func(seen) reply { return coded("gzip", bomb) })
 	_, content, err := exchange(s, get(url), "")
 	expectKind(t, err, envelope.Limit)
@@ -304,7 +304,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	config := defaults(t)
 	config.MaxExpansion = 0
 	s, _ = onWire(t, config, func(seen) reply { return coded("gzip", bomb) })
-	if _, content, err := exchange(s, get(url), ""); err != nil || len(content) != 64<<20 {
+	if _, content, err := exchange(s, get(url), ""); err != nil || len(content) != 12<<20 {
 		t.Errorf("without a limit: %d bytes, %v", len(content), err)
 	}
 	config.MaxBodyBytes = 5
