@@ -80,10 +80,11 @@ class Exchange:
                 self._authenticate()
             self.envelope = pack(self._message)
             response = self.finish((yield))
+            response._history = history[:]
             redirect = response._message.get("redirect") if self.options.allow_redirects else None
             for hook in self.options.hooks:
-                response = hook(response) or response
-            response._history = history[:]
+                replaced = hook(response)
+                response = response if replaced is None else replaced
             if not redirect:
                 return response
             history.append(response)
@@ -110,14 +111,15 @@ class Exchange:
 
 def _merged_changes(engine: Engine, options: Options, headers: Pairs) -> Changes:
     """Return what to tell the engine, for the request's headers to be over the session's, and those over its own."""
-    changes = options.headers
-    if options.user_agent != engine.options.user_agent and "User-Agent" not in dict(changes):
-        changes = (("User-Agent", options.user_agent), *changes)
+    since: Changes = ()
+    if options.user_agent != engine.options.user_agent:
+        since = (("User-Agent", options.user_agent),)
     if headers is not engine.headers:
-        named = {name.lower() for name, _ in changes}
-        since = changes_between(engine.headers, headers)
-        changes = (*[change for change in since if change[0].lower() not in named], *changes)
-    return changes
+        since += changes_between(engine.headers, headers)
+    if not since:
+        return options.headers
+    named = {name.lower() for name, _ in options.headers}
+    return (*[change for change in since if change[0].lower() not in named], *options.headers)
 
 
 def _merged_cookies(everywhere: tuple[Cookie, ...], options: Options) -> tuple[Cookie, ...]:
