@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,6 +60,11 @@ func subject(c *x509.Certificate) string {
 	return fmt.Sprintf("without a subject, names %q", c.DNSNames)
 }
 
+// plain leaves out which package says it.
+func plain(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tls: "), "x509: ")
+}
+
 // explain turns what utls reports into an error that says what to do.
 func (h *handshaker) explain(err error, host string) error {
 	if wait.IsStop(err) {
@@ -74,7 +80,7 @@ func (h *handshaker) explain(err error, host string) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &TLSError{host, "the server closed the connection", "it may refuse the offered TLS version, ciphers or server name", err}
 	}
-	return &TLSError{Host: host, What: err.Error(), Cause: err}
+	return &TLSError{Host: host, What: plain(err), Cause: err}
 }
 
 // explainCertificate returns a CertificateError, or nil where the certificate is
@@ -96,7 +102,7 @@ func (h *handshaker) explainCertificate(err error, host string) error {
 
 func (h *handshaker) explainVerification(err *utls.CertificateVerificationError, host string) error {
 	sent := err.UnverifiedCertificates
-	refused := &CertificateError{Host: host, Certificate: sent[0], What: err.Err.Error(), Cause: err}
+	refused := &CertificateError{Host: host, Certificate: sent[0], What: plain(err.Err), Cause: err}
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
@@ -128,10 +134,14 @@ func (e *CertificateError) explainInvalid(invalid x509.CertificateInvalidError) 
 
 // explainUnknown finds out why no chain leads to a root.
 func (e *CertificateError) explainUnknown(sent []*x509.Certificate, ownRoots bool) {
-	for _, c := range sent {
-		if weakSignature(c) && c.CheckSignatureFrom(c) != nil {
-			e.Certificate = c
-			e.What = "signed with " + c.SignatureAlgorithm.String() + ", which is no longer secure"
+	for i, c := range sent {
+		selfSigned := string(c.RawIssuer) == string(c.RawSubject) // then its signature does not matter
+		switch {
+		case weakSignature(c) && !selfSigned:
+			e.Certificate, e.What = c, "signed with "+c.SignatureAlgorithm.String()+", which is no longer secure"
+			return
+		case i > 0 && !c.IsCA && string(c.RawSubject) == string(sent[i-1].RawIssuer):
+			e.Certificate, e.What = c, "signs another certificate, and is no CA"
 			return
 		}
 	}

@@ -69,7 +69,7 @@ func TestWrongCertificatesAreRefused(t *testing.T) {
 			c.NotAfter = time.Now().Add(-time.Minute)
 		}).issue(t, nil)},
 		{"wrong use", "localhost", "key usage", root.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })},
-		{"signer that is no CA", "localhost", "certificate", root.intermediate(t, func(c *x509.Certificate) { c.IsCA = false }).issue(t, nil)},
+		{"signer that is no CA", "localhost", "(CN=Test Intermediate): signs another certificate, and is no CA", root.intermediate(t, func(c *x509.Certificate) { c.IsCA = false }).issue(t, nil)},
 		{"path too long", "localhost", "too many intermediates", root.intermediate(t, func(c *x509.Certificate) {
 			c.MaxPathLenZero = true
 		}).intermediate(t, nil).issue(t, nil)},
