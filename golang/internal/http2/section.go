@@ -136,9 +136,8 @@ func (c *Conn) endSection() {
 		return
 	}
 	c.idle = 0
-	var limit *message.LimitError
 	switch {
-	case errors.As(p.err, &limit):
+	case p.err != nil && p.size > p.limit:
 		c.reset(s, http2.ErrCodeEnhanceYourCalm, p.err)
 	case p.err != nil:
 		c.reset(s, http2.ErrCodeProtocol, p.err)
