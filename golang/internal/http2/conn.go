@@ -130,17 +130,27 @@ func (c *Conn) open(ctx *wait.Context) *Stream {
 	return &Stream{c: c, ctx: ctx, length: message.UnknownLength}
 }
 
-// awaitSlot waits until a slot may be free.
+// awaitSlot waits until a slot may be free. A server may allow none for a while,
+// and then nobody else reads what allows one.
 func (c *Conn) awaitSlot(ctx *wait.Context) error {
 	ready := make(chan struct{})
 	c.openers = append(c.openers, ready)
-	c.mu.Unlock()
-	err := ctx.Await(ready, wait.Pool)
-	c.mu.Lock()
-	if err != nil && !c.dropOpener(ready) {
-		c.admit() // it was our turn: the next one's
+	until, why := ctx.Until(wait.Pool)
+	for {
+		c.mu.Unlock()
+		err := slice(until).Await(ready, wait.Total)
+		c.mu.Lock()
+		if err == nil {
+			return nil
+		}
+		c.look()
+		if err := expired(ctx, until, why); err != nil {
+			if !c.dropOpener(ready) {
+				c.admit() // it was our turn: the next one's
+			}
+			return err
+		}
 	}
-	return err
 }
 
 // dropOpener reports whether the opener was still waiting.
