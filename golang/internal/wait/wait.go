@@ -81,6 +81,7 @@ var (
 // and name look-ups can run in goroutines of their own; the engine itself asks
 // Check. Cancel may be called from any goroutine, the rest by one at a time.
 type Context struct {
+	parent   *Context // of a phase: see Within
 	limits   Limits
 	start    time.Time
 	deadline time.Time     // zero: none
@@ -95,7 +96,7 @@ type Context struct {
 	mu     sync.Mutex
 	done   chan struct{} // made when asked for
 	closed bool          // done is
-	timer  *time.Timer
+	stops  []func() bool
 }
 
 var _ context.Context = (*Context)(nil)
@@ -147,6 +148,11 @@ func (c *Context) closeDone() {
 // Check runs the host's signal handlers where that is due and returns why the
 // exchange must end, or nil.
 func (c *Context) Check() error {
+	if c.parent != nil {
+		if err := c.parent.Check(); err != nil {
+			return err
+		}
+	}
 	if c.signals != nil && c.signals() {
 		c.Cancel(ErrInterrupted)
 	}
@@ -157,6 +163,11 @@ func (c *Context) Check() error {
 func (c *Context) Err() error {
 	if stopped := c.stopped.Load(); stopped != nil {
 		return *stopped
+	}
+	if c.parent != nil {
+		if err := c.parent.Err(); err != nil {
+			return err
+		}
 	}
 	if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
 		return c.why
@@ -178,14 +189,13 @@ func (c *Context) Until(phase Phase) (time.Time, *TimeoutError) {
 	return end, &TimeoutError{phase, limit}
 }
 
-// Within returns a child for one phase that spans several waits: connecting
-// is a look-up, a dial and a handshake under one limit. It shares nothing but
-// the signals and the parent's cancellation; call release when the phase ends.
+// Within returns a child for one phase that spans several waits: connecting is a
+// look-up, a dial and a handshake under one limit. What ends the parent ends the
+// child; call release when the phase is over.
 func (c *Context) Within(phase Phase) (child *Context, release func()) {
-	child = &Context{start: time.Now(), signals: c.signals}
+	child = &Context{parent: c, start: time.Now()}
 	child.deadline, child.why = c.Until(phase)
-	stop := context.AfterFunc(c, func() { child.Cancel(c.Err()) })
-	return child, func() { stop(); child.Release() }
+	return child, child.Release
 }
 
 // Slice returns how long one slice of a wait may last that must end at until
@@ -239,24 +249,34 @@ func (c *Context) Done() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		if c.stopped.Load() != nil {
-			c.closeDone()
-		} else if !c.deadline.IsZero() {
-			c.timer = time.AfterFunc(time.Until(c.deadline), func() {
-				c.Cancel(c.why)
-			})
-		}
+		c.watch()
 	}
 	return c.done
 }
 
-// Release stops the timer behind Done; the exchange is over.
+// watch has done closed when the time comes.
+func (c *Context) watch() {
+	if c.stopped.Load() != nil {
+		c.closeDone()
+		return
+	}
+	if !c.deadline.IsZero() {
+		timer := time.AfterFunc(time.Until(c.deadline), func() { c.Cancel(c.why) })
+		c.stops = append(c.stops, timer.Stop)
+	}
+	if c.parent != nil {
+		c.stops = append(c.stops, context.AfterFunc(c.parent, func() { c.Cancel(c.parent.Err()) }))
+	}
+}
+
+// Release stops what Done began; the exchange is over.
 func (c *Context) Release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
+	for _, stop := range c.stops {
+		stop()
 	}
+	c.stops = nil
 }
 
 // IsTimeout reports whether err is a limit of ours that passed.
