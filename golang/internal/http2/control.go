@@ -108,7 +108,7 @@ func (c *Conn) handleReset(f *http2.RSTStreamFrame) {
 		return
 	}
 	if !s.remoteClosed {
-		s.refused = f.ErrCode == http2.ErrCodeRefusedStream
+		s.refused = f.ErrCode == http2.ErrCodeRefusedStream && s.head == nil
 		s.err = &message.ResetError{Code: uint32(f.ErrCode), Name: f.ErrCode.String()}
 	}
 	s.leave()
@@ -123,7 +123,7 @@ func (c *Conn) handleGoAway(f *http2.GoAwayFrame) {
 	}
 	for id, s := range c.streams {
 		if id > f.LastStreamID && !s.remoteClosed {
-			s.refused = true
+			s.refused = s.head == nil
 			s.err = c.away
 			s.leave()
 			c.wake(s)

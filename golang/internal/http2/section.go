@@ -32,7 +32,10 @@ type section struct {
 
 func (p *section) init(limit int64, tableSize uint32) {
 	p.limit = limit
-	p.decoder = hpack.NewDecoder(tableSize, p.add)
+	// The table has its default size until the peer says that it uses another
+	// (RFC 7541 section 6.3).
+	p.decoder = hpack.NewDecoder(defaultTableSize, p.add)
+	p.decoder.SetAllowedMaxDynamicTableSize(tableSize)
 	p.decoder.SetMaxStringLength(int(limit))
 }
 

@@ -91,7 +91,7 @@ func (s *Stream) AwaitContinue(limit time.Duration) (bool, error) {
 	if err != nil && !errors.Is(err, error(errContinueLimit)) {
 		return false, err
 	}
-	return s.head == nil, s.err
+	return s.head == nil && s.err == nil, s.err
 }
 
 // ReadHead implements message.Stream.

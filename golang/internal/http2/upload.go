@@ -98,11 +98,13 @@ func (s *Stream) CloseWrite(trailers message.Fields) error {
 	c.mu.Lock()
 	defer c.unlock()
 	switch {
+	case s.err != nil || s.answered():
+		return s.err // the rest is not wanted
 	case s.request.Length >= 0 && s.sent != s.request.Length:
 		return &message.LengthError{Announced: s.request.Length, Given: s.sent}
 	case s.localClosed && len(trailers) > 0:
 		return errUnannounced
-	case s.localClosed, s.left:
+	case s.localClosed:
 		return c.flush(s.ctx)
 	case s.id == 0:
 		if err := s.sendHead(len(trailers) == 0); err != nil {
