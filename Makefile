@@ -7,6 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export GOTOOLCHAIN = local
 export GOFLAGS = -mod=vendor
 
@@ -64,6 +65,7 @@ clean:
 	rm -rf .venv .cache build dist *.egg-info cycletls/*.so golang/vendor
 
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
+	@echo 'building the Go library: a few minutes the first time'
 	pip install --quiet --no-deps --no-build-isolation --editable .
 
 golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*) $(GO_FILES)
