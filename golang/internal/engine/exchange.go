@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"encoding/base64"
 	"errors"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/engine/coding"
@@ -14,7 +12,6 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/message"
-	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -32,6 +29,7 @@ type Exchange struct {
 	response envelope.Response
 	body     []byte // beside the message; only until Reply returns
 	reader   *coding.Reader
+	answered bool
 	length   int64 // of the response's body on the wire
 	received int64 // of it, decoded
 	trailers message.Fields
@@ -46,7 +44,8 @@ type intent struct {
 	changes []envelope.HeaderChange
 	cookies message.Fields
 	auth    *envelope.BasicAuth
-	foreign bool // a redirect has crossed an origin, for good
+	host    string // the caller's, "" = the session's or the URL's
+	foreign bool   // a redirect has crossed an origin, for good
 	hops    int
 	hasBody bool
 	length  int64 // of the body, message.UnknownLength when it only ends
@@ -84,7 +83,7 @@ func (x *Exchange) prepare() error {
 	r, i := x.request, &x.intent
 	i.method, i.kind = r.Method, r.Kind
 	i.changes, i.cookies, i.auth, i.hops = r.Headers, r.Cookies, r.Auth, r.Hops
-	parsed, err := target.Parse(r.URL)
+	parsed, err := x.session.urls.Parse(r.URL)
 	if err != nil {
 		return err
 	}
@@ -115,232 +114,11 @@ func (x *Exchange) prepare() error {
 			i.length = int64(len(x.body))
 		}
 	}
+	if i.host, err = hostIn(i.changes); err != nil {
+		return err
+	}
 	i.length, err = frame(i.changes, i.hasBody, i.length)
 	return err
-}
-
-// send opens a stream and sends what is there of the request, once more on a
-// fresh connection if the first was stale.
-func (x *Exchange) send() error {
-	err := x.attempt(false)
-	if x.mayRetry(err) {
-		err = x.retry()
-	}
-	return err
-}
-
-func (x *Exchange) retry() error {
-	x.hop.retried = true
-	x.hop.stream.Close()
-	return x.attempt(true)
-}
-
-func (x *Exchange) attempt(fresh bool) (err error) {
-	h, u := &x.hop, x.intent.url
-	origin := transport.Origin{Scheme: u.Scheme, Host: u.Host, Port: u.Port}
-	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, origin, fresh); err != nil {
-		h.stream = nil
-		return err
-	}
-	h.opened = time.Now()
-	if err := x.compose(); err != nil {
-		return err
-	}
-	if err := h.stream.WriteHead(&h.head); err != nil {
-		return err
-	}
-	if err := x.sendBody(); err != nil && err != message.ErrAnswered {
-		return err
-	}
-	h.sent = time.Now()
-	return nil
-}
-
-// sendBody sends what need not come in pieces.
-func (x *Exchange) sendBody() error {
-	if !x.intent.hasBody {
-		return nil
-	}
-	if x.expects() {
-		if wanted, err := x.hop.stream.AwaitContinue(x.request.ExpectContinue); err != nil {
-			return err
-		} else if !wanted {
-			return message.ErrAnswered
-		}
-	}
-	if x.request.Body.Streamed {
-		return nil
-	}
-	if len(x.body) > 0 {
-		if _, err := x.hop.stream.Write(x.body); err != nil {
-			return err
-		}
-	}
-	return x.hop.stream.CloseWrite(nil)
-}
-
-func (x *Exchange) expects() bool {
-	return x.request.ExpectContinue > 0 && x.intent.hasBody && x.intent.length != 0
-}
-
-// mayRetry: only what failed because a reused connection had gone stale is sent
-// again, once. The server must not have acted on it: either it cannot have seen
-// it, or acting twice does no harm (RFC 9110 section 9.2.2).
-func (x *Exchange) mayRetry(err error) bool {
-	h := &x.hop
-	if err == nil || h.stream == nil || h.retried || !h.conn.Reused || h.consumed || !isConnectionLoss(err) {
-		return false
-	}
-	switch h.stream.Delivery() {
-	case message.Unsent:
-		return true
-	case message.Sent:
-		return isIdempotent(x.intent.method)
-	}
-	return false
-}
-
-func isConnectionLoss(err error) bool {
-	var closed *message.ClosedError
-	var reset *message.ResetError
-	return errors.As(err, &closed) || errors.As(err, &reset)
-}
-
-func isIdempotent(method string) bool {
-	switch method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
-}
-
-// compose lays the request out for the protocol of its connection.
-func (x *Exchange) compose() error {
-	i, h := &x.intent, &x.hop
-	authority, err := x.authority()
-	if err != nil {
-		return err
-	}
-	h2 := h.conn.Protocol == "h2"
-	m := merge{layout: x.session.layoutFor(i.kind, h2, i.foreign), changes: i.changes, order: x.request.HeaderOrder, h2: h2}
-	if m.order == nil {
-		m.order = x.session.config.HeaderOrder
-	}
-	m.values[host] = authority
-	x.describeBody(&m)
-	m.values[authorization] = x.authorization(m.layout)
-	m.values[cookies] = x.cookies(m.layout)
-	h.head = message.Request{
-		Method:    i.method,
-		Scheme:    i.url.Scheme,
-		Authority: authority,
-		Path:      i.url.Target,
-		Fields:    m.fields(),
-		HasBody:   i.hasBody,
-		Length:    i.length,
-	}
-	return nil
-}
-
-// authority is the caller's Host, or else the URL's: what is connected to is
-// always the URL's.
-func (x *Exchange) authority() (string, error) {
-	authority := ""
-	for n := range x.intent.changes {
-		c := &x.intent.changes[n]
-		if c.Remove || !same(c.Name, roleNames[host]) {
-			continue
-		}
-		if authority != "" || c.Value == "" || strings.ContainsAny(c.Value, " \t,/\\?#@\"<>") {
-			return "", &FieldError{c.Name, "not one host (RFC 9110 section 7.2)"}
-		}
-		authority = c.Value
-	}
-	if authority == "" {
-		authority = x.intent.url.Authority
-	}
-	return authority, nil
-}
-
-// describeBody sets the fields that tell of the body. Methods that expect one
-// say so when there is none (RFC 9110 section 8.6).
-func (x *Exchange) describeBody(m *merge) {
-	i := &x.intent
-	switch {
-	case i.hasBody && i.length < 0:
-		m.values[transferEncoding] = "chunked"
-	case i.hasBody:
-		m.values[contentLength] = strconv.FormatInt(i.length, 10)
-	case i.method == "POST" || i.method == "PUT" || i.method == "PATCH":
-		m.values[contentLength] = "0"
-	}
-	if i.hasBody {
-		m.values[contentType] = x.request.Body.ContentType
-	}
-	if x.expects() {
-		m.values[expect] = "100-continue"
-	}
-}
-
-// authorization returns Basic credentials (RFC 7617): those that were given for
-// the request always, those in its URL where no header says otherwise.
-func (x *Exchange) authorization(l layout) string {
-	if auth := x.intent.auth; auth != nil {
-		return basic(auth.User, auth.Password)
-	}
-	u := x.intent.url
-	_, said := l.value(authorization)
-	if !u.HasUser || said || mentions(x.intent.changes, roleNames[authorization]) {
-		return ""
-	}
-	return basic(u.User, u.Password)
-}
-
-func basic(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-}
-
-func mentions(changes []envelope.HeaderChange, name string) bool {
-	for i := range changes {
-		if same(changes[i].Name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// cookies returns the one Cookie field. A Cookie header of the caller's or the
-// session's stands in for the jar, as in requests and httpx; the cookies of the
-// request join either.
-func (x *Exchange) cookies(l layout) string {
-	explicit, said := "", false
-	for n := range x.intent.changes {
-		if c := &x.intent.changes[n]; same(c.Name, roleNames[cookies]) {
-			explicit, said = joinCookies(explicit, c.Value), true
-		}
-	}
-	if !said {
-		explicit, said = l.value(cookies)
-	}
-	if !said {
-		return x.session.jar.Header(x.place(), x.intent.cookies)
-	}
-	for _, c := range x.intent.cookies {
-		explicit = joinCookies(explicit, c.Name+"="+c.Value)
-	}
-	return explicit
-}
-
-func joinCookies(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "; " + b
-}
-
-func (x *Exchange) place() cookie.Place {
-	u := x.intent.url
-	return cookie.Place{Host: u.Host, Path: u.Path, Secure: u.Secure(), Foreign: x.intent.foreign}
 }
 
 // Write sends a piece of a streamed body. message.ErrAnswered means that the
@@ -387,27 +165,29 @@ func (x *Exchange) uploaded(err error) error {
 
 // Reply returns the head of the final response, redirects followed.
 func (x *Exchange) Reply() (*envelope.Response, error) {
-	if x.failed != nil {
-		return nil, x.failed
-	}
-	for {
-		head, err := x.readHead()
-		if err != nil {
+	for !x.answered {
+		if x.failed != nil {
+			return nil, x.failed
+		}
+		if err := x.advance(); err != nil {
 			return nil, x.fail(err)
 		}
-		x.report(head)
-		followed, err := x.redirect(head)
-		if err != nil {
-			return nil, x.fail(err)
-		}
-		if !followed {
-			x.body, x.length = nil, head.Length // the request's body is its owner's again
-			if err := x.decode(head); err != nil {
-				return nil, x.fail(err)
-			}
-			return &x.response, nil
-		}
 	}
+	return &x.response, nil
+}
+
+// advance reads the head of one response, and follows it or makes it the answer.
+func (x *Exchange) advance() error {
+	head, err := x.readHead()
+	if err != nil {
+		return err
+	}
+	x.report(head)
+	if followed, err := x.redirect(head); followed || err != nil {
+		return err
+	}
+	x.answered, x.body = true, nil // the body is its owner's again
+	return x.decode(head)
 }
 
 func (x *Exchange) readHead() (*message.Response, error) {
@@ -420,9 +200,14 @@ func (x *Exchange) readHead() (*message.Response, error) {
 	return head, err
 }
 
-// decode prepares the decoding of the body, where there is any.
+// decode prepares the decoding of the body, where there is any (RFC 9110 section
+// 6.4.1).
 func (x *Exchange) decode(head *message.Response) error {
-	if x.request.Undecoded || head.Length == 0 || x.intent.method == "HEAD" || head.Status == 204 || head.Status == 304 {
+	x.length = head.Length
+	if x.intent.method == "HEAD" || head.Status == 204 || head.Status == 304 {
+		x.length = 0
+	}
+	if x.request.Undecoded || x.length == 0 {
 		return nil
 	}
 	codings, err := coding.Of(head.Fields)

@@ -64,6 +64,9 @@ func TestExchange(t *testing.T) {
 	if got := w.last(); got.body != "sent" || got.Path != "/p?x&q=%C3%BC+b" || got.Scheme != "http" || got.Authority != "example.org" || got.origin.Port != 80 {
 		t.Errorf("%+v", got)
 	}
+	if again, err := x.Reply(); again != response || err != nil {
+		t.Errorf("a second time: %+v, %v", again, err)
+	}
 	if x.Length() != 7 {
 		t.Errorf("length %d", x.Length())
 	}

@@ -45,6 +45,22 @@ func checkChanges(changes []envelope.HeaderChange) error {
 	return nil
 }
 
+// hostIn returns the one Host among changes, "" where there is none.
+func hostIn(changes []envelope.HeaderChange) (found string, err error) {
+	for i := range changes {
+		c := &changes[i]
+		if c.Remove || !same(c.Name, roleNames[host]) {
+			continue
+		}
+		value := strings.Trim(c.Value, " \t")
+		if found != "" || value == "" || strings.ContainsAny(value, " \t,/\\?#@\"<>") {
+			return "", &FieldError{c.Name, "not one host (RFC 9110 section 7.2)"}
+		}
+		found = value
+	}
+	return found, nil
+}
+
 var tokenBytes = func() (is [256]bool) {
 	for c := range is {
 		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'

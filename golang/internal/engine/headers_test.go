@@ -155,11 +155,14 @@ func TestFramingFieldsThatConflictAreRefused(t *testing.T) {
 		}
 	}
 	for _, lines := range [][]string{{"Host: a", "Host: b"}, {"Host: a b"}, {"Host: a/b"}, {"Host: u@a"}} {
-		s, _ := onWire(t, defaults(t), inTurn())
+		s, w := onWire(t, defaults(t), inTurn())
 		r := get(url)
 		r.Headers = headers(lines...)
 		_, _, err := exchange(s, r, "")
 		expectKind(t, err, envelope.InvalidHeader)
+		if len(w.requests) != 0 {
+			t.Error("a connection was opened")
+		}
 	}
 	config := defaults(t)
 	config.Headers = headers("Content-Length: 3")
@@ -187,6 +190,10 @@ func TestBodyFields(t *testing.T) {
 	r = &envelope.Request{Method: "DELETE", URL: url}
 	if got := sent(t, defaults(t), "", r, ""); strings.Contains(got, "Content-Length") {
 		t.Errorf("DELETE without a body: %s", got)
+	}
+	r.Headers = headers("Content-Length: 0")
+	if got := sent(t, defaults(t), "", r, ""); !strings.Contains(got, "Content-Length: 0\n") {
+		t.Errorf("DELETE that says so: %s", got)
 	}
 	r = post(url)
 	r.Body = &envelope.Body{}
@@ -221,6 +228,14 @@ func TestHostOfTheCallerIsSentToTheHostOfTheURL(t *testing.T) {
 	got := sent(t, defaults(t), "", r, "")
 	if !strings.HasPrefix(got, "host: Virtual:82\n") || strings.Count(strings.ToLower(got), "host:") != 1 {
 		t.Error(got)
+	}
+	config := defaults(t)
+	config.Headers = headers("Host: session")
+	if got := sent(t, config, "", get(a), ""); !strings.HasPrefix(got, "Host: session\n") {
+		t.Error(got)
+	}
+	if hops := trip(t, config, get(a), "", to(302, b)); hops[1].field("Host") != "b.example" {
+		t.Errorf("the host of one origin was sent to another: %s", lines(hops[1].Fields))
 	}
 	r.Headers = headers("Host:")
 	if got := sent(t, defaults(t), "", r, ""); !strings.HasPrefix(got, "Host: example.org:81\n") {

@@ -120,7 +120,6 @@ func (l layout) change(changes []envelope.HeaderChange, i int) layout {
 			count++
 		}
 	}
-	earlier := slices.ContainsFunc(changes[:i], func(e envelope.HeaderChange) bool { return !e.Remove && same(e.Name, c.Name) })
 	value := strings.Trim(c.Value, " \t")
 	switch {
 	case c.Remove && last >= 0:
@@ -128,7 +127,7 @@ func (l layout) change(changes []envelope.HeaderChange, i int) layout {
 	case c.Remove:
 	case last < 0:
 		l = slices.Insert(l, l.index(rest), slot{name: c.Name, value: value})
-	case earlier:
+	case sets(changes[:i], c.Name):
 		l = slices.Insert(l, last+1, slot{name: c.Name, value: value, role: l[last].role})
 	default:
 		l[last] = slot{name: c.Name, value: value, role: l[last].role}

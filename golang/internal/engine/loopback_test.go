@@ -3,10 +3,12 @@ package engine
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +192,48 @@ func TestManyExchangesAtATime(t *testing.T) {
 			})
 		}
 		all.Wait()
+	}
+}
+
+// stale answers the first request on its first connection, takes the second one
+// there and dies; later connections answer. It counts the requests.
+func stale(t *testing.T) (url string, requests func() int) {
+	t.Helper()
+	var connections, served atomic.Int32
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if served.Add(1) == 2 && connections.Load() == 1 {
+			panic(http.ErrAbortHandler) // closes the connection without a word
+		}
+	}))
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv.URL, func() int { return int(served.Load()) }
+}
+
+// Safety 48: the server died with the request: a GET is sent again, a POST that
+// it may have acted on is not.
+func TestPostIsNeverDuplicated(t *testing.T) {
+	for method, want := range map[string]int{"GET": 3, "PUT": 3, "POST": 2} {
+		url, requests := stale(t)
+		s := session(t, nil)
+		must(t, s, get(url), "")
+		body := ""
+		if method != "GET" {
+			body = "content"
+		}
+		_, _, err := exchange(s, &envelope.Request{Method: method, URL: url}, body)
+		if requests() != want || (err == nil) != (want == 3) {
+			t.Errorf("%s: %d requests, %v", method, requests(), err)
+		}
+		if method == "POST" {
+			expectKind(t, err, envelope.ConnectionClosed)
+		}
 	}
 }
 

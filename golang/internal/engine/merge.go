@@ -33,7 +33,7 @@ func (m *merge) fields() message.Fields {
 			m.others()
 		case s.role >= host && m.decides(s.role):
 			m.engines(s)
-		case i > 0 && same(previous, s.name) && m.overruled(s.name):
+		case i > 0 && same(previous, s.name) && mentions(m.changes, s.name):
 			// the session's second value of a field that the caller has set
 		case m.callers(s.name):
 		case s.role > rest && m.values[s.role] != "" && s.value == "" && !s.removed:
@@ -94,10 +94,6 @@ func (m *merge) callers(name string) bool {
 	return said
 }
 
-func (m *merge) overruled(name string) bool {
-	return slices.ContainsFunc(m.changes, func(c envelope.HeaderChange) bool { return same(c.Name, name) })
-}
-
 // others adds the caller's fields that have no slot.
 func (m *merge) others() {
 	for i := range m.changes {
@@ -148,8 +144,7 @@ func (e *BodyError) Error() string { return e.What }
 // length: no request may leave that two servers could cut differently (RFC 9112
 // section 6.3, CVE-2023-29406).
 func frame(changes []envelope.HeaderChange, hasBody bool, length int64) (int64, error) {
-	declared := ""
-	chunked := false
+	declared, chunked := "", false
 	for i := range changes {
 		c := &changes[i]
 		switch {
@@ -169,7 +164,6 @@ func frame(changes []envelope.HeaderChange, hasBody bool, length int64) (int64, 
 			chunked = true
 		}
 	}
-	number, _ := strconv.ParseInt(declared, 10, 64)
 	switch {
 	case chunked && declared != "":
 		return 0, &BodyError{"both Content-Length and Transfer-Encoding"}
@@ -177,10 +171,12 @@ func frame(changes []envelope.HeaderChange, hasBody bool, length int64) (int64, 
 		return 0, &BodyError{"Transfer-Encoding without a body"}
 	case chunked && length >= 0:
 		return 0, &BodyError{"Transfer-Encoding with a body whose length is known"}
-	case declared != "" && hasBody && length < 0:
-		return number, nil
-	case declared != "" && number != length:
-		return 0, &BodyError{"Content-Length " + declared + " with a body of " + strconv.FormatInt(length, 10) + " bytes"}
+	case declared == "":
+		return length, nil
 	}
-	return length, nil
+	number, _ := strconv.ParseInt(declared, 10, 64) // its form is checked above
+	if hasBody && length < 0 || number == length {
+		return number, nil
+	}
+	return 0, &BodyError{"Content-Length " + declared + " with a body of " + strconv.FormatInt(length, 10) + " bytes"}
 }

@@ -106,7 +106,7 @@ func (i *intent) after(status int, to *target.URL, session []envelope.HeaderChan
 		next.url = to.InheritUserinfo(i.url)
 	} else {
 		next.changes = without(next.changes, session, staysBehind)
-		next.cookies, next.auth, next.foreign = nil, nil, true
+		next.cookies, next.auth, next.host, next.foreign = nil, nil, "", true
 	}
 	return next
 }

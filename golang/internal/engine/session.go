@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
+	"github.com/cycletls/cycletls/golang/internal/engine/target"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/hpack"
@@ -31,9 +32,11 @@ type pool interface {
 type Session struct {
 	config  *envelope.Session
 	profile *fingerprint.Profile
+	host    string // of the session's headers
 	pool    pool
 	jar     *cookie.Jar
 	known   connections
+	urls    target.Cache
 	layouts [len(kinds) * 4]atomic.Pointer[layout]
 }
 
@@ -52,6 +55,10 @@ func NewSession(config *envelope.Session, jar *cookie.Jar) (*Session, error) {
 	if err := checkSessionHeaders(config); err != nil {
 		return nil, err
 	}
+	host, err := hostIn(config.Headers)
+	if err != nil {
+		return nil, err
+	}
 	profile, err := profileOf(config)
 	if err != nil {
 		return nil, &OptionError{"profile", err}
@@ -63,7 +70,7 @@ func NewSession(config *envelope.Session, jar *cookie.Jar) (*Session, error) {
 	if jar == nil {
 		jar = cookie.New()
 	}
-	return &Session{config: config, profile: profile, pool: transport.NewPool(connecting), jar: jar}, nil
+	return &Session{config: config, profile: profile, host: host, pool: transport.NewPool(connecting), jar: jar}, nil
 }
 
 func checkSessionHeaders(config *envelope.Session) error {

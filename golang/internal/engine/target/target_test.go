@@ -2,6 +2,7 @@ package target
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -278,6 +279,33 @@ func TestSameOrigin(t *testing.T) {
 		if base.SameOrigin(mustParse(t, text)) != same {
 			t.Errorf("%s: not %v", text, same)
 		}
+	}
+}
+
+// A cache gives what Parse gives, errors too, and the same URL again.
+func TestCache(t *testing.T) {
+	var cache Cache
+	for range 2 {
+		for i := range 3 * cached {
+			text := fmt.Sprintf("http://h/%d", i)
+			if u, err := cache.Parse(text); err != nil || u.String() != text {
+				t.Fatal(u, err)
+			}
+			if _, err := cache.Parse(fmt.Sprint(i)); err == nil {
+				t.Fatal("no error")
+			}
+		}
+	}
+	first, _ := cache.Parse("http://again/")
+	second, _ := cache.Parse("http://again/")
+	if first != second {
+		t.Error("parsed twice")
+	}
+	long := "http://h/" + strings.Repeat("x", maxCached)
+	first, _ = cache.Parse(long)
+	second, _ = cache.Parse(long)
+	if first == second {
+		t.Error("a long URL is kept")
 	}
 }
 

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+
+	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
+	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/message"
+)
+
+// compose lays the request out for the protocol of its connection.
+func (x *Exchange) compose() {
+	i, h := &x.intent, &x.hop
+	authority := x.authority()
+	h2 := h.conn.Protocol == "h2"
+	m := merge{layout: x.session.layoutFor(i.kind, h2, i.foreign), changes: i.changes, order: x.request.HeaderOrder, h2: h2}
+	if m.order == nil {
+		m.order = x.session.config.HeaderOrder
+	}
+	m.values[host] = authority
+	x.describeBody(&m)
+	m.values[authorization] = x.authorization(m.layout)
+	m.values[cookies] = x.cookies(m.layout)
+	h.head = message.Request{
+		Method:    i.method,
+		Scheme:    i.url.Scheme,
+		Authority: authority,
+		Path:      i.url.Target,
+		Fields:    m.fields(),
+		HasBody:   i.hasBody,
+		Length:    i.length,
+	}
+}
+
+// authority is the Host of the caller or the session, or else the URL's: what is
+// connected to is always the URL's.
+func (x *Exchange) authority() string {
+	switch i := &x.intent; {
+	case i.host != "":
+		return i.host
+	case x.session.host != "" && !i.foreign:
+		return x.session.host
+	default:
+		return i.url.Authority
+	}
+}
+
+// describeBody sets the fields that tell of the body. Methods that expect one
+// say so when there is none (RFC 9110 section 8.6).
+func (x *Exchange) describeBody(m *merge) {
+	i := &x.intent
+	switch {
+	case i.hasBody && i.length < 0:
+		m.values[transferEncoding] = "chunked"
+	case i.hasBody:
+		m.values[contentLength] = strconv.FormatInt(i.length, 10)
+	case i.method == "POST", i.method == "PUT", i.method == "PATCH", sets(i.changes, roleNames[contentLength]):
+		m.values[contentLength] = "0"
+	}
+	if i.hasBody {
+		m.values[contentType] = x.request.Body.ContentType
+	}
+	if x.expects() {
+		m.values[expect] = "100-continue"
+	}
+}
+
+// authorization returns Basic credentials (RFC 7617): those that were given for
+// the request always, those in its URL where no header says otherwise.
+func (x *Exchange) authorization(l layout) string {
+	if auth := x.intent.auth; auth != nil {
+		return basic(auth.User, auth.Password)
+	}
+	u := x.intent.url
+	if _, said := l.value(authorization); !u.HasUser || said || mentions(x.intent.changes, roleNames[authorization]) {
+		return ""
+	}
+	return basic(u.User, u.Password)
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// mentions reports whether changes set or remove a field.
+func mentions(changes []envelope.HeaderChange, name string) bool {
+	return slices.ContainsFunc(changes, func(c envelope.HeaderChange) bool { return same(c.Name, name) })
+}
+
+func sets(changes []envelope.HeaderChange, name string) bool {
+	return slices.ContainsFunc(changes, func(c envelope.HeaderChange) bool { return !c.Remove && same(c.Name, name) })
+}
+
+// cookies returns the one Cookie field. A Cookie header of the caller's or the
+// session's stands in for the jar, as in requests and httpx; the cookies of the
+// request join either.
+func (x *Exchange) cookies(l layout) string {
+	explicit, said := "", false
+	for n := range x.intent.changes {
+		if c := &x.intent.changes[n]; same(c.Name, roleNames[cookies]) {
+			explicit, said = joinCookies(explicit, c.Value), true
+		}
+	}
+	if !said {
+		explicit, said = l.value(cookies)
+	}
+	if !said {
+		return x.session.jar.Header(x.place(), x.intent.cookies)
+	}
+	for _, c := range x.intent.cookies {
+		explicit = joinCookies(explicit, c.Name+"="+c.Value)
+	}
+	return explicit
+}
+
+func joinCookies(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+func (x *Exchange) place() cookie.Place {
+	u := x.intent.url
+	return cookie.Place{Host: u.Host, Path: u.Path, Secure: u.Secure(), Foreign: x.intent.foreign}
+}

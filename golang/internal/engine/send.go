@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/transport"
+)
+
+// send opens a stream and sends what is there of the request, once more on a
+// fresh connection if the first was stale.
+func (x *Exchange) send() error {
+	err := x.attempt(false)
+	if x.mayRetry(err) {
+		err = x.retry()
+	}
+	return err
+}
+
+func (x *Exchange) retry() error {
+	x.hop.retried = true
+	x.hop.stream.Close()
+	return x.attempt(true)
+}
+
+func (x *Exchange) attempt(fresh bool) (err error) {
+	h, u := &x.hop, x.intent.url
+	origin := transport.Origin{Scheme: u.Scheme, Host: u.Host, Port: u.Port}
+	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, origin, fresh); err != nil {
+		h.stream = nil
+		return err
+	}
+	h.opened = time.Now()
+	x.compose()
+	if err := h.stream.WriteHead(&h.head); err != nil {
+		return err
+	}
+	if err := x.sendBody(); err != nil && err != message.ErrAnswered {
+		return err
+	}
+	h.sent = time.Now()
+	return nil
+}
+
+// sendBody sends what need not come in pieces.
+func (x *Exchange) sendBody() error {
+	if !x.intent.hasBody {
+		return nil
+	}
+	if x.expects() {
+		if wanted, err := x.hop.stream.AwaitContinue(x.request.ExpectContinue); err != nil {
+			return err
+		} else if !wanted {
+			return message.ErrAnswered
+		}
+	}
+	if x.request.Body.Streamed {
+		return nil
+	}
+	if len(x.body) > 0 {
+		if _, err := x.hop.stream.Write(x.body); err != nil {
+			return err
+		}
+	}
+	return x.hop.stream.CloseWrite(nil)
+}
+
+func (x *Exchange) expects() bool {
+	return x.request.ExpectContinue > 0 && x.intent.hasBody && x.intent.length != 0
+}
+
+// mayRetry: only what failed because a reused connection had gone stale is sent
+// again, once. The server must not have acted on it: either it cannot have seen
+// it, or acting twice does no harm (RFC 9110 section 9.2.2).
+func (x *Exchange) mayRetry(err error) bool {
+	h := &x.hop
+	if err == nil || h.stream == nil || h.retried || !h.conn.Reused || h.consumed || !isConnectionLoss(err) {
+		return false
+	}
+	switch h.stream.Delivery() {
+	case message.Unsent:
+		return true
+	case message.Sent:
+		return isIdempotent(x.intent.method)
+	}
+	return false
+}
+
+func isConnectionLoss(err error) bool {
+	var closed *message.ClosedError
+	var reset *message.ResetError
+	return errors.As(err, &closed) || errors.As(err, &reset)
+}
+
+func isIdempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
