@@ -50,7 +50,7 @@ func TestShippedProfilesSurviveARoundTrip(t *testing.T) {
 
 // The same document is parsed once.
 func TestParseRemembers(t *testing.T) {
-	if load(t, "plain") != load(t, "plain") {
+	if first, second := load(t, "plain"), load(t, "plain"); first != second {
 		t.Error("parsed twice")
 	}
 	for i := range 3 * cacheSize {

@@ -1,6 +1,11 @@
 package transport
 
 import (
+	"bytes"
+	"errors"
+	"sync"
+	"sync/atomic"
+
 	utls "github.com/refraction-networking/utls"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
@@ -62,25 +67,49 @@ func (c *tlsConn) agreed(name string) *message.TLS {
 	return info
 }
 
+// Close implements net.Conn. It says goodbye (close_notify), but waits for
+// nobody: the peer may have stopped reading.
+func (c *tlsConn) Close() error {
+	c.carrier.closing.Store(true)
+	return c.UConn.Close()
+}
+
 // carrier is what utls writes its records to. utls takes an error in the middle
 // of a record for the end of the connection, as its peer would; so when a wait
 // ends early, the carrier keeps the rest of the record and says that it was
 // written, and why it was not.
 type carrier struct {
 	wait.Conn
-	pending []byte // of one record, seldom two
+	closing atomic.Bool
+
+	mu      sync.Mutex // a reader writes, too: alerts, answers to KeyUpdate
+	pending []byte     // of one record, seldom more
 	stop    error
 }
 
+// maxPending bounds the answers to a peer that sends KeyUpdates without end, and
+// reads none of them.
+const maxPending = 4 * recordSize
+
+var errStalled = errors.New("the peer asks for answers that it does not read")
+
 // Write implements net.Conn for utls.
 func (c *carrier) Write(record []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing.Load() {
+		c.SetWriteContext(wait.Now)
+	}
 	if c.pending != nil {
+		if len(c.pending) > maxPending {
+			return 0, errStalled
+		}
 		c.pending = append(c.pending, record...)
 		return len(record), nil
 	}
 	n, err := c.Conn.Write(record)
 	if err != nil && wait.IsStop(err) {
-		c.pending = append([]byte(nil), record[n:]...)
+		c.pending = bytes.Clone(record[n:])
 		c.stop = err
 		return len(record), nil
 	}
@@ -89,6 +118,8 @@ func (c *carrier) Write(record []byte) (int, error) {
 
 // flush writes what an earlier wait left behind.
 func (c *carrier) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.stop = nil
 	if c.pending == nil {
 		return nil
@@ -103,6 +134,8 @@ func (c *carrier) flush() error {
 
 // takeStop returns why the last write did not reach the connection.
 func (c *carrier) takeStop() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	stop := c.stop
 	c.stop = nil
 	return stop

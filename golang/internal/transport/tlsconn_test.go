@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/wait"
 	"github.com/cycletls/cycletls/golang/internal/wait/waittest"
@@ -144,6 +145,58 @@ func TestRecordsAreFull(t *testing.T) {
 	}
 	if n := client.Writes() - before; n != 4 {
 		t.Errorf("%d writes for four records", n)
+	}
+}
+
+// Closing waits for nobody, though the peer does not read and the exchange would
+// have waited for ever.
+func TestCloseDoesNotWait(t *testing.T) {
+	conn, client, _, _ := secured(t, "plain")
+	client.SetCapacity(1)
+	conn.SetWriteContext(wait.Background())
+	within(t, time.Second, func() { conn.Close() })
+	if _, err := conn.Write([]byte("x")); err == nil {
+		t.Error("a closed connection can be written to")
+	}
+}
+
+// One goroutine reads, and answers KeyUpdates, while another writes.
+func TestReaderAndWriterDoNotDisturbEachOther(t *testing.T) {
+	root := newAuthority(t)
+	const rounds = 200
+	s := script{certificate: root.issue(t, nil), after: func(c *scriptConn) error {
+		for range rounds {
+			c.sendAs(22, []byte{24, 0, 0, 1, 1}) // update_requested
+			c.out.rekey(expand(c.out.secret, "traffic upd", nil, 32))
+			c.sendAs(23, []byte("data"))
+		}
+		for total := 0; total < 4*rounds; {
+			content, err := c.receive()
+			if err != nil {
+				return err
+			}
+			if content[0] == 24 {
+				c.in.rekey(expand(c.in.secret, "traffic upd", nil, 32))
+				continue
+			}
+			total += len(content)
+		}
+		return nil
+	}}
+	conn, done, err := s.meet(t, firefox(t, root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range rounds {
+			conn.Write([]byte("data"))
+		}
+	}()
+	if _, err := io.ReadFull(conn, make([]byte, 4*rounds)); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
