@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 PINNED = HERE / "requirements.txt"
 
 
@@ -24,7 +24,7 @@ def _go_on_path() -> str:
     """What Go says it is; empty where there is none."""
     try:
         command = ["go", "env", "GOVERSION"]
-        return subprocess.check_output(command, text=True, cwd=HERE.root, env={**os.environ, "GOTOOLCHAIN": "local"})
+        return subprocess.check_output(command, text=True, cwd=HERE.anchor, env={**os.environ, "GOTOOLCHAIN": "local"})
     except (OSError, subprocess.CalledProcessError):
         return ""
 

@@ -23,7 +23,8 @@ def requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
             go.write_text(f"#!/bin/sh\necho {version}\n")
             go.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
-        needed: list[str] = run_path(str(GO / "toolchain.py"))["requirements"]()
+        monkeypatch.chdir(GO.parent)
+        needed: list[str] = run_path("golang/toolchain.py")["requirements"]()  # as setup.py does
         return needed
 
     return with_go
