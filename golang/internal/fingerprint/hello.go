@@ -1,6 +1,8 @@
 package fingerprint
 
 import (
+	"crypto/ecdh"
+	cryptorand "crypto/rand"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -84,11 +86,16 @@ func buildECHGrease(e *Extension, o *HelloOptions) utls.TLSExtension {
 	for i, suite := range e.Suites {
 		suites[i] = utls.HPKESymmetricCipherSuite{KdfId: uint16(suite[0]), AeadId: uint16(suite[1])}
 	}
-	// utls draws KDF and AEAD of one suite and adds the tag to the length.
-	suite := suites[rand.IntN(len(suites))]
+	// A key of its own spares utls an HPKE set-up whose secret nobody wants; it
+	// must be a key, because half of all strings are no point of the curve.
+	key, err := ecdh.X25519().GenerateKey(cryptorand.Reader)
+	if err != nil {
+		panic(err) // the system's randomness does not fail (crypto/rand)
+	}
 	return &utls.GREASEEncryptedClientHelloExtension{
-		CandidateCipherSuites: []utls.HPKESymmetricCipherSuite{suite},
-		CandidatePayloadLens:  []uint16{uint16(e.payloadLength(o) - aeadOverhead)},
+		CandidateCipherSuites: suites,
+		EncapsulatedKey:       key.PublicKey().Bytes(),
+		CandidatePayloadLens:  []uint16{uint16(e.payloadLength(o) - aeadOverhead)}, // utls adds the tag
 	}
 }
 
