@@ -58,8 +58,8 @@ class Exchange:
 
     @property
     def manual(self) -> bool:
-        """Whether somebody wants to see each hop, so that the core must not follow redirects by itself."""
-        return bool(self.options.hooks or self._auth)
+        """Whether Python follows redirects: somebody wants to see each hop, or the body must be read anew for one."""
+        return bool(self.options.hooks or self._auth or (self.body and self.body.stream))
 
     def finish(self, reply: Reply) -> Response:
         """Return the response, or raise what went wrong."""

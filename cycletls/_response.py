@@ -133,12 +133,6 @@ class Response:
         return self._history
 
     @property
-    def next(self) -> Request | None:
-        """The request that this redirect leads to, where it was not followed."""
-        redirect = self._message.get("redirect")
-        return Request(redirect["method"], redirect["url"]) if redirect else None
-
-    @property
     def cookies(self) -> Cookies:
         """The cookies that this response set."""
         from ._envelope import cookie_of

@@ -186,15 +186,11 @@ def test_lines_are_iterated_over() -> None:
     assert list(lines.iter_lines(delimiter=b"\n\n")) == [b"a\r\nb", b"c"]
 
 
-def test_redirects_that_were_not_followed() -> None:
-    """A redirect needs a place to go to; where the core has prepared the next request, it is there."""
+def test_a_redirect_needs_a_place_to_go_to() -> None:
+    """Status and Location together make one."""
     assert not response(status=302, headers=[]).is_redirect
     assert not response(status=304, headers=[["Location", "/"]]).is_redirect
     assert response(status=308, headers=[["location", "/"]]).is_redirect
-    assert response().next is None
-    prepared = response(status=302, redirect={"method": "GET", "url": "https://h/next"}).next
-    assert prepared is not None
-    assert (prepared.method, prepared.url) == ("GET", "https://h/next")
 
 
 def test_links_by_relation() -> None:
