@@ -73,7 +73,7 @@ func TestCompressedCertificateOfAnotherLengthIsRefused(t *testing.T) {
 	}
 }
 
-// No record of ours is longer than the server takes, in both versions.
+// No record of ours is longer than the server takes.
 func TestRecordSizeLimitIsObeyed(t *testing.T) {
 	root := newAuthority(t)
 	const limit = 600
