@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
@@ -12,6 +13,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -31,6 +33,7 @@ type script struct {
 	compress            func(message []byte) []byte  // makes a CompressedCertificate message
 	beforeKeys          []byte                       // follows ServerHello in its record
 	beforeTraffic       []byte                       // follows Finished in its record
+	expect              []byte                       // message of the client in front of its Finished
 	after               func(conn *scriptConn) error // once the client's Finished is there
 }
 
@@ -106,11 +109,17 @@ func (s *script) finish(c *scriptConn, master []byte) error {
 	server := expand(master, "s ap traffic", digest(c.transcript), 32)
 	c.out.rekey(server)
 	message, err := c.receive()
+	if s.expect != nil && err == nil {
+		if !bytes.Equal(message, s.expect) {
+			return fmt.Errorf("%x where %x belongs", message, s.expect)
+		}
+		message, err = c.receive()
+	}
 	if err != nil {
 		return err
 	}
 	if message[0] != 20 {
-		return errors.New("no Finished")
+		return fmt.Errorf("%x where Finished belongs", message)
 	}
 	c.in.rekey(client)
 	if s.after == nil {
