@@ -81,32 +81,19 @@ func (s *Session) Start(ctx *wait.Context, request *envelope.Request, body []byt
 // prepare refuses what must not be sent before anything is.
 func (x *Exchange) prepare() error {
 	r, i := x.request, &x.intent
-	i.method, i.kind = r.Method, r.Kind
-	i.changes, i.cookies, i.auth, i.hops = r.Headers, r.Cookies, r.Auth, r.Hops
 	parsed, err := x.session.urls.Parse(r.URL)
 	if err != nil {
 		return err
 	}
-	i.url = parsed.WithParams(r.Params)
-	if err := checkMethod(r.Method); err != nil {
+	*i = intent{method: r.Method, url: parsed.WithParams(r.Params), changes: r.Headers, cookies: r.Cookies, auth: r.Auth, hops: r.Hops}
+	if err := i.check(); err != nil {
 		return err
 	}
-	if i.kind == "" {
-		i.kind = fingerprint.Fetch
-		if r.Method == "GET" {
-			i.kind = fingerprint.Navigate
-		}
-	}
-	if !fingerprint.ValidKind(i.kind) {
-		return &OptionError{"kind", errors.New("no kind of request: " + strconv.Quote(i.kind))}
-	}
-	if err := checkChanges(i.changes); err != nil {
+	if i.kind, err = kindOfRequest(r); err != nil {
 		return err
 	}
-	for _, c := range i.cookies {
-		if err := cookie.Check(c.Name, c.Value); err != nil {
-			return err
-		}
+	if i.host, err = hostIn(i.changes); err != nil {
+		return err
 	}
 	if i.hasBody = r.Body != nil; i.hasBody {
 		i.length = r.Body.Length
@@ -114,11 +101,34 @@ func (x *Exchange) prepare() error {
 			i.length = int64(len(x.body))
 		}
 	}
-	if i.host, err = hostIn(i.changes); err != nil {
-		return err
-	}
 	i.length, err = frame(i.changes, i.hasBody, i.length)
 	return err
+}
+
+// check looks for what would become something else on the wire.
+func (i *intent) check() error {
+	if err := checkMethod(i.method); err != nil {
+		return err
+	}
+	for _, c := range i.cookies {
+		if err := cookie.Check(c.Name, c.Value); err != nil {
+			return err
+		}
+	}
+	return checkChanges(i.changes)
+}
+
+// kindOfRequest: a browser navigates with GET; the rest is scripts.
+func kindOfRequest(r *envelope.Request) (string, error) {
+	switch {
+	case fingerprint.ValidKind(r.Kind):
+		return r.Kind, nil
+	case r.Kind != "":
+		return "", &OptionError{"kind", errors.New("no kind of request: " + strconv.Quote(r.Kind))}
+	case r.Method == "GET":
+		return fingerprint.Navigate, nil
+	}
+	return fingerprint.Fetch, nil
 }
 
 // Write sends a piece of a streamed body. message.ErrAnswered means that the
@@ -130,13 +140,12 @@ func (x *Exchange) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	n, err := x.hop.stream.Write(p)
-	if n == 0 && x.mayRetry(err) {
-		if err = x.retry(); err == nil {
-			n, err = x.hop.stream.Write(p)
-		}
-	}
-	x.hop.consumed = true
+	n := 0
+	err := x.try(func() (err error) {
+		n, err = x.hop.stream.Write(p)
+		x.hop.consumed = x.hop.consumed || n > 0
+		return err
+	})
 	return n, x.uploaded(err)
 }
 
@@ -145,12 +154,7 @@ func (x *Exchange) CloseWrite() error {
 	if x.failed != nil {
 		return x.failed
 	}
-	err := x.hop.stream.CloseWrite(nil)
-	if x.mayRetry(err) {
-		if err = x.retry(); err == nil {
-			err = x.hop.stream.CloseWrite(nil)
-		}
-	}
+	err := x.try(func() error { return x.hop.stream.CloseWrite(nil) })
 	x.hop.consumed = true
 	return x.uploaded(err)
 }
@@ -178,7 +182,11 @@ func (x *Exchange) Reply() (*envelope.Response, error) {
 
 // advance reads the head of one response, and follows it or makes it the answer.
 func (x *Exchange) advance() error {
-	head, err := x.readHead()
+	var head *message.Response
+	err := x.try(func() (err error) {
+		head, err = x.hop.stream.ReadHead()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -186,18 +194,12 @@ func (x *Exchange) advance() error {
 	if followed, err := x.redirect(head); followed || err != nil {
 		return err
 	}
-	x.answered, x.body = true, nil // the body is its owner's again
-	return x.decode(head)
-}
-
-func (x *Exchange) readHead() (*message.Response, error) {
-	head, err := x.hop.stream.ReadHead()
-	if x.mayRetry(err) {
-		if err = x.retry(); err == nil {
-			head, err = x.hop.stream.ReadHead()
-		}
+	x.body = nil // its owner's again
+	if err := x.decode(head); err != nil {
+		return err
 	}
-	return head, err
+	x.answered = true
+	return nil
 }
 
 // decode prepares the decoding of the body, where there is any (RFC 9110 section

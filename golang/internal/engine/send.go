@@ -8,14 +8,26 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/transport"
 )
 
-// send opens a stream and sends what is there of the request, once more on a
-// fresh connection if the first was stale.
+// send opens a stream and sends what is there of the request.
 func (x *Exchange) send() error {
 	err := x.attempt(false)
 	if x.mayRetry(err) {
-		err = x.retry()
+		return x.retry()
 	}
 	return err
+}
+
+// try does a step of an exchange, and should that show that the connection was
+// stale, everything up to it and the step again on a fresh one.
+func (x *Exchange) try(step func() error) error {
+	err := step()
+	if !x.mayRetry(err) {
+		return err
+	}
+	if err := x.retry(); err != nil {
+		return err
+	}
+	return step()
 }
 
 func (x *Exchange) retry() error {
