@@ -13,11 +13,8 @@ import (
 // stream gets its identifier here: they must grow on the wire.
 func (s *Stream) sendHead(end bool) error {
 	c := s.c
-	if !c.usable() {
-		if c.err != nil {
-			return c.err
-		}
-		return ErrUnavailable
+	if err := s.claim(); err != nil {
+		return err
 	}
 	s.id = c.nextID
 	c.nextID += 2
@@ -30,6 +27,28 @@ func (s *Stream) sendHead(end bool) error {
 	c.out = appendWindowUpdate(c.out, s.id, c.cfg.StreamWindow)
 	s.localClosed = end
 	return nil
+}
+
+// claim makes sure of the stream's slot. The peer's limit may have come after
+// Open and be lower than was hoped: then the stream queues again (RFC 9113
+// section 5.1.2).
+func (s *Stream) claim() error {
+	c := s.c
+	for c.usable() {
+		if c.taken <= int(c.peer.maxStreams) {
+			return nil
+		}
+		c.taken--
+		err := c.awaitSlot(s.ctx)
+		c.taken++
+		if err != nil {
+			return err
+		}
+	}
+	if c.err != nil {
+		return c.err
+	}
+	return ErrUnavailable
 }
 
 // encodeHead encodes pseudo-header fields in the profile's order, then the
