@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -172,6 +173,7 @@ func TestRetryOfStaleConnections(t *testing.T) {
 		{"POST", errLost, message.Unsent, true, true},
 		{"POST", refused, message.Unsent, true, true},
 		{"POST", refused, message.Sent, true, false},
+		{"POST", http2.ErrUnavailable, message.Unsent, true, true},
 		{"GET", &message.ProtocolError{What: "x"}, message.Sent, true, false},
 		{"GET", &wait.TimeoutError{Phase: wait.Read}, message.Sent, true, false},
 		{"GET", wait.ErrCancelled, message.Unsent, true, false},

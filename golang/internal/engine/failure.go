@@ -9,6 +9,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/engine/target"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/http1"
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
@@ -168,7 +169,7 @@ func exchangeKind(err error) (envelope.Kind, bool) {
 		return envelope.Protocol, true
 	case is[*message.ResetError](err):
 		return envelope.StreamReset, true
-	case is[*message.ClosedError](err):
+	case is[*message.ClosedError](err), errors.Is(err, http2.ErrUnavailable):
 		return envelope.ConnectionClosed, true
 	}
 	return "", false

@@ -10,6 +10,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/engine/target"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/http1"
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
@@ -38,7 +39,7 @@ func TestKinds(t *testing.T) {
 		envelope.Blocked:          {&transport.BlockedError{}},
 		envelope.TLSFailed:        {&transport.TLSError{}},
 		envelope.Certificate:      {&transport.CertificateError{}},
-		envelope.ConnectionClosed: {&message.ClosedError{}},
+		envelope.ConnectionClosed: {&message.ClosedError{}, http2.ErrUnavailable},
 		envelope.StreamReset:      {&message.ResetError{}},
 		envelope.Protocol:         {&message.ProtocolError{}},
 		envelope.Limit:            {&message.LimitError{}},

@@ -68,6 +68,8 @@ func TestOverTheLoopback(t *testing.T) {
 					body, _ := io.ReadAll(r.Body)
 					fmt.Fprintf(w, "%s %s %v %s %s", r.Method, r.URL, cookie, body, r.Header.Get("Content-Type"))
 					w.Header().Set("Sum", "7")
+				case "/none":
+					w.WriteHeader(http.StatusNoContent)
 				case "/packed":
 					w.Header().Set("Content-Encoding", "gzip")
 					w.Write(gzipped(t, []byte(strings.Repeat("content", 1000))))
@@ -101,6 +103,11 @@ func TestOverTheLoopback(t *testing.T) {
 			}
 			if _, content, err := exchange(s, get(srv.URL+"/packed"), ""); err != nil || content != strings.Repeat("content", 1000) {
 				t.Errorf("%d bytes, %v", len(content), err)
+			}
+			for _, r := range []*envelope.Request{{Method: "HEAD", URL: srv.URL + "/packed"}, get(srv.URL + "/none")} {
+				if response, content, err := exchange(s, r, ""); err != nil || content != "" || !response.Connection.Reused {
+					t.Errorf("%s %s: %q, %v", r.Method, r.URL, content, err)
+				}
 			}
 		})
 	}

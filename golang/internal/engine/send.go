@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 )
@@ -102,7 +103,7 @@ func (x *Exchange) mayRetry(err error) bool {
 func isConnectionLoss(err error) bool {
 	var closed *message.ClosedError
 	var reset *message.ResetError
-	return errors.As(err, &closed) || errors.As(err, &reset)
+	return errors.As(err, &closed) || errors.As(err, &reset) || errors.Is(err, http2.ErrUnavailable)
 }
 
 func isIdempotent(method string) bool {
