@@ -53,7 +53,7 @@ var aesKeyLengths = map[string]int{
 
 // maxIterations bounds what a file can make us compute; OpenSSL uses 2,048 by
 // default, OWASP recommends 600,000.
-const maxIterations = 10_000_000
+const maxIterations = 3_000_000
 
 var (
 	errKeyEncryption = errors.New("encrypted in a way that is not supported: use PBES2 with PBKDF2 and AES-CBC, as openssl pkcs8 -topk8 -v2 aes256 does")
