@@ -18,7 +18,6 @@ import (
 // wire stands in for the connections: it notes every request that would have
 // left and answers as the test says.
 type wire struct {
-	t        *testing.T
 	answer   func(seen) reply
 	requests []seen
 	protocol string // "" = "http/1.1"
@@ -42,18 +41,17 @@ func (s *seen) field(name string) string {
 // reply is what comes of a request. An error in writing or reading comes with
 // what is known of the delivery.
 type reply struct {
-	status    int
-	fields    message.Fields
-	body      io.Reader
-	length    int64 // of body, where that is no strings.Reader
-	trailers  message.Fields
-	open      error
-	head      error // of ReadHead
-	write     error // of the first Write
-	unwanted  bool  // the final response comes instead of 100 (Continue)
-	delivery  message.Delivery
-	reused    bool
-	ignorance bool // never answers an expectation
+	status   int
+	fields   message.Fields
+	body     io.Reader
+	length   int64 // of body, where that is no strings.Reader
+	trailers message.Fields
+	open     error
+	head     error // of ReadHead
+	write    error // of the first Write
+	unwanted bool  // the final response comes instead of 100 (Continue)
+	delivery message.Delivery
+	reused   bool
 }
 
 // ok answers with a body.
@@ -66,9 +64,7 @@ func to(status int, location string) reply {
 
 func (w *wire) Open(_ *wait.Context, origin transport.Origin, fresh bool) (message.Stream, *message.Connection, error) {
 	w.requests = append(w.requests, seen{origin: origin, fresh: fresh})
-	s := &wireStream{wire: w, seen: &w.requests[len(w.requests)-1]}
-	s.index = len(w.requests) - 1
-	s.reply = w.answer(*s.seen)
+	s := &wireStream{wire: w, index: len(w.requests) - 1, reply: w.answer(*w.last())}
 	if s.reply.open != nil {
 		return nil, nil, s.reply.open
 	}
@@ -88,7 +84,6 @@ func (w *wire) last() *seen { return &w.requests[len(w.requests)-1] }
 type wireStream struct {
 	wire  *wire
 	index int
-	seen  *seen
 	reply reply
 }
 
@@ -171,7 +166,7 @@ func onWire(t *testing.T, config *envelope.Session, answer func(seen) reply) (*S
 		t.Fatal(err)
 	}
 	s.Close()
-	w := &wire{t: t, answer: answer}
+	w := &wire{answer: answer}
 	s.pool = w
 	return s, w
 }

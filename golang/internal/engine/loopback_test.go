@@ -153,11 +153,11 @@ func TestFailuresOfRealConnectionsHaveTheirKinds(t *testing.T) {
 // Safety 21: a private address is refused on every hop.
 func TestRedirectToAPrivateAddressIsRefused(t *testing.T) {
 	s := session(t, func(c *envelope.Session) { c.BlockPrivate = true })
-	real := s.pool
-	s.pool = &wire{t: t, answer: inTurn(to(302, "http://[::ffff:127.0.0.1]:1/"))}
+	connecting := s.pool
+	s.pool = &wire{answer: inTurn(to(302, "http://[::ffff:127.0.0.1]:1/"))}
 	x := start(t, s, get("http://public.example/"))
 	defer x.Close()
-	s.pool = real
+	s.pool = connecting
 	_, err := x.Reply()
 	expectKind(t, err, envelope.Blocked)
 }
