@@ -109,7 +109,7 @@ class Engines:
         return engine
 
     def close(self) -> None:
-        """Close them all and what they still carry; closing twice is harmless."""
+        """Close them all; what they still carry ends by itself. Closing twice is harmless."""
         with self._lock:
             self._closed, self._latest = True, None
             engines = [*self._variants.values(), *([self._first] if self._first else ())]

@@ -231,7 +231,7 @@ class SessionClosed(RequestException, RuntimeError):
 
 
 class Cancelled(RequestException):
-    """This side gave the exchange up, e.g. by closing its session meanwhile."""
+    """This side gave the exchange up."""
 
 
 class Interrupted(RequestException):

@@ -260,7 +260,7 @@ _LEAST: Final = {
     "expect_continue": 0,
     "max_redirects": 0,
     "max_header_bytes": 1,
-    "max_informational": 0,
+    "max_informational": 1,
     "max_expansion": 1,
     "max_body_bytes": 1,
     "max_connections": 1,

@@ -122,7 +122,10 @@ class CycleTLS:
         return self._send("PATCH", url, _with(options, data=data, json=json))
 
     def close(self) -> None:
-        """Close all connections; closing twice is harmless, using the session afterwards raises SessionClosed."""
+        """Close idle connections at once and the others with their exchanges.
+
+        Closing twice is harmless; using the session afterwards raises SessionClosed.
+        """
         self._engines.close()
         self._ready.clear()
 

@@ -27,7 +27,8 @@ def body(**options: Any) -> Body:
 
 def test_no_option_no_body() -> None:
     """An empty form is none, as in requests."""
-    for options in ({}, {"data": None}, {"data": {}}, {"data": []}, {"files": {}}):
+    empty: list[dict[str, Any]] = [{}, {"data": None}, {"data": {}}, {"data": []}, {"files": {}}]
+    for options in empty:
         assert make_body(Options(options)) is None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.cookiejar
+import io
 from collections.abc import Sequence
 from email.message import Message
+from typing import Any
 from urllib.request import Request
 from urllib.response import addinfourl
 
@@ -112,8 +114,9 @@ def test_a_jar_of_the_standard_library_is_read() -> None:
     message = Message()
     message["Set-Cookie"] = "a=1; Domain=example.org; Path=/x; Secure; Max-Age=100"
     message.add_header("Set-Cookie", "b=2")
+    answer: Any = addinfourl(io.BytesIO(), message, "")
     jar = http.cookiejar.CookieJar()
-    jar.extract_cookies(addinfourl(__import__("io").BytesIO(), message, ""), Request("https://www.example.org/x/"))
+    jar.extract_cookies(answer, Request("https://www.example.org/x/"))
     first, second = sorted(parse_cookies(jar), key=lambda cookie: cookie.name)
     assert (first.domain, first.path, first.secure, first.host_only) == ("example.org", "/x", True, False)
     assert first.expires

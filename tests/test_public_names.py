@@ -26,7 +26,7 @@ def test_modules_are_private() -> None:
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
     """As with any module, although some names are found by a function."""
     with pytest.raises(AttributeError, match="no attribute 'gte'"):
-        cycletls.gte  # type: ignore[attr-defined]  # noqa: B018  # that is the point
+        cycletls.gte  # noqa: B018  # that is the point
 
 
 def test_session_is_the_name_that_requests_has() -> None:

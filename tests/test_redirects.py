@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from servers import Peer, Script, ScriptedServer
@@ -12,6 +13,8 @@ import cycletls
 from cycletls import CycleTLS, Request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+HOOKED: dict[str, Any] = {"hooks": {"response": lambda response: None}}  # makes Python follow, hop by hop
+NOT: list[dict[str, Any]] = [{"allow_redirects": False}, {"follow_redirects": False}, {"disable_redirect": True}]
 
 
 def redirect_to(url: str, status: int = 302, seen: list[bytes] | None = None) -> Script:
@@ -51,7 +54,7 @@ def test_redirects_are_followed_and_remembered(transport: str, ca_file: str) -> 
 
 def test_redirects_are_not_followed_when_unwanted(httpbin: str) -> None:
     """By any of the three words; HEAD follows only when asked to, as in requests."""
-    for option in ({"allow_redirects": False}, {"follow_redirects": False}, {"disable_redirect": True}):
+    for option in NOT:
         response = cycletls.get(f"{httpbin}/redirect/1", **option)
         assert (response.status_code, response.is_redirect, response.history) == (302, True, [])
     assert cycletls.head(f"{httpbin}/redirect/1").status_code == 302
@@ -60,7 +63,7 @@ def test_redirects_are_not_followed_when_unwanted(httpbin: str) -> None:
 
 def test_the_limit_of_redirects_holds(httpbin: str) -> None:
     """To the number, with and without somebody who looks at each hop."""
-    for options in ({}, {"hooks": {"response": lambda response: None}}):
+    for options in ({}, HOOKED):
         assert cycletls.get(f"{httpbin}/redirect/3", max_redirects=3, **options).ok
         with pytest.raises(cycletls.TooManyRedirects, match="max_redirects="):
             cycletls.get(f"{httpbin}/redirect/4", max_redirects=3, **options)
@@ -72,7 +75,7 @@ def test_the_limit_of_redirects_holds(httpbin: str) -> None:
 @pytest.mark.parametrize("hooked", [False, True])
 def test_method_and_body_follow_the_status(httpbin: str, status: int, method: str, hooked: bool) -> None:
     """301 to 303 make a POST a GET without a body, 307 and 308 send it again, whoever follows."""
-    hooks = {"hooks": {"response": lambda response: None}} if hooked else {}
+    hooks = HOOKED if hooked else {}
     target = f"{httpbin}/redirect-to?status_code={status}&url=/anything"
     for body in (b"again", io.BytesIO(b"again")):
         reply = cycletls.post(target, data=body, headers={"Content-Type": "text/x"}, **hooks).json()
@@ -95,7 +98,7 @@ def test_a_generator_cannot_be_sent_again(httpbin: str) -> None:
 def test_credentials_never_reach_another_origin(scripted: type[ScriptedServer], hooked: bool) -> None:
     """Another port is another origin: Authorization, Cookie and headers of the caller's own stay behind."""
     seen: list[bytes] = []
-    hooks = {"hooks": {"response": lambda response: None}} if hooked else {}
+    hooks = HOOKED if hooked else {}
     with scripted(note(seen)) as target, scripted(redirect_to(target.url)) as first, CycleTLS() as session:
         session.get(
             first.url,
@@ -129,9 +132,12 @@ def test_callable_auth_never_reaches_another_origin(scripted: type[ScriptedServe
                 peer.send(b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % away.url.encode())
 
     away_heads: list[bytes] = []
-    with scripted(home_script) as home:
-        with scripted(redirect_to(f"{home.url}/back", seen=away_heads)) as away, CycleTLS(auth=auth) as session:
-            session.get(f"{home.url}/")
+    with (
+        scripted(home_script) as home,
+        scripted(redirect_to(f"{home.url}/back", seen=away_heads)) as away,
+        CycleTLS(auth=auth) as session,
+    ):
+        session.get(f"{home.url}/")
     assert len(asked) == 1
     assert b"secret" in home_heads[0]
     assert b"secret" not in away_heads[0] + home_heads[1]
@@ -143,7 +149,7 @@ def test_callable_auth_never_reaches_another_origin(scripted: type[ScriptedServe
 @pytest.mark.parametrize("hooked", [False, True])
 def test_other_schemes_are_refused(scripted: type[ScriptedServer], location: str, hooked: bool) -> None:
     """A server cannot send a client anywhere but to http and https."""
-    hooks = {"hooks": {"response": lambda response: None}} if hooked else {}
+    hooks = HOOKED if hooked else {}
     with scripted(redirect_to(location)) as server, pytest.raises(cycletls.RedirectRefused):
         cycletls.get(server.url, **hooks)
 
@@ -168,6 +174,6 @@ def test_cookies_set_on_the_way_are_sent_on(httpbin: str) -> None:
 
 def test_the_total_limit_spans_all_hops(httpbin: str) -> None:
     """Also where Python follows hop by hop."""
-    for options in ({}, {"hooks": {"response": lambda response: None}}):
+    for options in ({}, HOOKED):
         with pytest.raises(cycletls.Timeout):
             cycletls.get(f"{httpbin}/redirect-to?url=/redirect-to?url=/delay/9", timeout=1, **options)
