@@ -27,7 +27,7 @@ func (c *counting) Write(p []byte) (int, error) {
 
 // flood repeats a step until the client closes, and reports how much was sent
 // to the client by then.
-func flood(t *testing.T, first, step func(p *peer, stream uint32)) (err error, sent int) {
+func flood(t *testing.T, first, step func(p *peer, stream uint32)) (sent int, err error) {
 	t.Helper()
 	total := make(chan int, 1)
 	c := against(t, chrome, nil, func(p *peer) {
@@ -42,7 +42,7 @@ func flood(t *testing.T, first, step func(p *peer, stream uint32)) (err error, s
 	})
 	_, _, err = exchange(c, get("/"))
 	c.Close()
-	return err, <-total
+	return <-total, err
 }
 
 // CONTINUATION frames without end close the connection before 8 MiB
@@ -50,7 +50,7 @@ func flood(t *testing.T, first, step func(p *peer, stream uint32)) (err error, s
 func TestContinuationFloodIsCutOff(t *testing.T) {
 	for name, fragment := range map[string]string{"full": strings.Repeat("\x0f\x01\x01a", 2000), "empty": ""} {
 		t.Run(name, func(t *testing.T) {
-			err, sent := flood(t, func(p *peer, stream uint32) {
+			sent, err := flood(t, func(p *peer, stream uint32) {
 				p.must(p.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: stream, BlockFragment: p.encode(":status", "200")}))
 			}, func(p *peer, stream uint32) {
 				p.must(p.WriteContinuation(stream, false, []byte(fragment)))
@@ -91,7 +91,7 @@ func TestHPACKBombIsNotUnfolded(t *testing.T) {
 // A single field longer than the limit ends the connection: what its
 // representation does to the table cannot be known.
 func TestOverlongFieldIsCutOff(t *testing.T) {
-	err, _ := flood(t, func(p *peer, stream uint32) {
+	_, err := flood(t, func(p *peer, stream uint32) {
 		p.must(p.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte("\x40\x01a\x7f\xff\xff\x7f")}))
 	}, func(p *peer, stream uint32) {
 		p.must(p.WriteContinuation(stream, false, make([]byte, 16000)))

@@ -199,6 +199,58 @@ func TestFollowerTakesOver(t *testing.T) {
 	}
 }
 
+// A follower hears of its answer at once, not when a slice of its wait is over.
+func TestFollowersAreWokenAtOnce(t *testing.T) {
+	c := against(t, chrome, nil, func(p *peer) {
+		p.request()
+		p.answerAll()
+	})
+	leader := send(t, c, wait.Background(), get("/"))
+	group := sync.WaitGroup{}
+	group.Go(func() { _, _ = leader.ReadHead() })
+	until(t, c, func() bool { return c.leading })
+	best := time.Hour
+	for range 20 {
+		began := time.Now()
+		works(t, c)
+		best = min(best, time.Since(began))
+	}
+	if best > wait.Tick/2 {
+		t.Errorf("the quickest answer took %v", best)
+	}
+	c.Close()
+	group.Wait()
+}
+
+// What a leader's buffer does not hold stays where it came, and reaches the
+// next one without a detour.
+func TestOwnBodyTakesNoDetour(t *testing.T) {
+	c := against(t, chrome, nil, func(p *peer) {
+		stream := p.request()
+		p.respond(stream, false, ":status", "200")
+		p.data(stream, true, strings.Repeat("0123456789", 1000))
+		p.drain()
+	})
+	s := headed(t, send(t, c, limited(), get("/")))
+	var body []byte
+	for piece := make([]byte, 70); ; {
+		n, err := s.Read(piece)
+		body = append(body, piece[:n]...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.(*Stream).queue.len() > 0 {
+			t.Fatal("the body was queued")
+		}
+	}
+	if string(body) != strings.Repeat("0123456789", 1000) {
+		t.Errorf("%d bytes", len(body))
+	}
+}
+
 // until waits for a state of the connection.
 func until(t *testing.T, c *Conn, state func() bool) {
 	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
