@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // protocol is what http1.Conn and http2.Conn have in common.
@@ -18,7 +19,9 @@ type protocol interface {
 // http2.Conn.
 type multiplexer interface {
 	protocol
-	Available() bool // Open would not have to wait
+	// TryOpen is Open that does not wait: http2.ErrBusy.
+	TryOpen(ctx *wait.Context) (message.Stream, error)
+	Available() bool // TryOpen would open a stream
 	Streams() int
 }
 

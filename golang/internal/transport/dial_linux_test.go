@@ -149,9 +149,8 @@ func TestSilenceEndsWithTheConnectTimeout(t *testing.T) {
 func TestSignalEndsADial(t *testing.T) {
 	bothWays(t, func(t *testing.T, d *dialer) {
 		target := silent(t, ipv4, 0)
-		asked := 0
-		ctx := wait.New(wait.Limits{}, func() bool { asked++; return asked > 1 })
-		within(t, 150*time.Millisecond, func() {
+		promptly(t, func() {
+			ctx := wait.New(wait.Limits{}, func() bool { return true })
 			if _, err := runRace(ctx, d, target.Port(), ipv4); !errors.Is(err, wait.ErrInterrupted) {
 				t.Errorf("got %v", err)
 			}

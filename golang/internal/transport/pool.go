@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -63,30 +64,45 @@ func (p *Pool) Open(ctx *wait.Context, o Origin, fresh bool) (message.Stream, *m
 			return nil, nil, err
 		}
 		if got.conn == nil {
-			return p.openNew(ctx, h)
-		}
-		if got.look && !p.confirm(got.conn) {
-			continue
-		}
-		stream, err := p.openOn(ctx, got.conn)
-		if err == nil || wait.IsStop(err) {
+			stream, about, err := p.openNew(ctx, h)
+			if err != http2.ErrBusy {
+				return stream, about, err
+			}
+		} else if stream, err := p.openOld(ctx, got); err == nil || wait.IsStop(err) {
 			return stream, &got.conn.again, err
 		}
 	}
 }
 
+// openNew opens a stream on a connection that it makes. Others, who waited for
+// one to share, may take all its streams first.
 func (p *Pool) openNew(ctx *wait.Context, h *host) (message.Stream, *message.Connection, error) {
 	c, err := p.make(ctx, h)
 	if err != nil {
 		return nil, nil, err
 	}
-	stream, err := p.openOn(ctx, c)
+	stream, err := p.openOn(ctx, c, false)
 	return stream, &c.first, err
 }
 
+// openOld opens a stream on a connection that is there.
+func (p *Pool) openOld(ctx *wait.Context, got offer) (message.Stream, error) {
+	if got.idle && !p.confirm(got.conn) {
+		return nil, errDead
+	}
+	return p.openOn(ctx, got.conn, got.busy)
+}
+
+// errDead is a connection that ended while it was idle.
+var errDead = errors.New("the connection ended while it was idle")
+
 // openOn opens a stream on a connection that was taken for it.
-func (p *Pool) openOn(ctx *wait.Context, c *connection) (message.Stream, error) {
-	stream, err := c.Open(ctx)
+func (p *Pool) openOn(ctx *wait.Context, c *connection, waits bool) (stream message.Stream, err error) {
+	if c.mux == nil || waits {
+		stream, err = c.Open(ctx)
+	} else if stream, err = c.mux.TryOpen(ctx); err == http2.ErrBusy && c.mux.Streams() == 0 {
+		stream, err = c.Open(ctx) // the peer allows none at all for now
+	}
 	if err == nil && c.mux == nil {
 		return stream, nil
 	}
@@ -94,8 +110,9 @@ func (p *Pool) openOn(ctx *wait.Context, c *connection) (message.Stream, error) 
 	defer p.unlock()
 	c.opening--
 	if err != nil {
-		// Where only the wait for a stream ended, the connection is as good as before.
-		p.settle(c, c.mux != nil && wait.IsStop(err))
+		// Where there was no stream, or no time to wait for one, the connection is
+		// as good as before.
+		p.settle(c, c.mux != nil && (err == http2.ErrBusy || wait.IsStop(err)))
 	}
 	return stream, err
 }
@@ -140,7 +157,7 @@ func (p *Pool) take(h *host, fresh bool) (offer, bool) {
 			return offer{conn: c}, true
 		}
 		if c := p.takeIdle(h); c != nil {
-			return offer{conn: c, look: true}, true
+			return offer{conn: c, idle: true}, true
 		}
 		if h.shareable && h.making > 0 {
 			return offer{}, false // one connection may do for all
@@ -154,7 +171,7 @@ func (p *Pool) take(h *host, fresh bool) (offer, bool) {
 	}
 	if c := h.leastUsed(); c != nil && !fresh {
 		c.opening++
-		return offer{conn: c}, true // its Open waits for a stream
+		return offer{conn: c, busy: true}, true
 	}
 	return offer{}, false
 }

@@ -272,7 +272,7 @@ func TestWaitForAConnectionEnds(t *testing.T) {
 		_, err := get(wait.New(limits(wait.Pool, 30*time.Millisecond), nil), p, origin)
 		wantTimeout(t, err, wait.Pool)
 	})
-	within(t, 150*time.Millisecond, func() {
+	promptly(t, func() {
 		if _, err := get(wait.New(wait.Limits{}, func() bool { return true }), p, origin); err != wait.ErrInterrupted {
 			t.Errorf("got %v", err)
 		}

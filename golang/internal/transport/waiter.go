@@ -11,7 +11,8 @@ import (
 // leave to make one (its place is reserved), or why it gets neither.
 type offer struct {
 	conn *connection
-	look bool // conn was idle: see first whether it still lives
+	idle bool // conn was: see first whether it still lives
+	busy bool // conn has no stream free: wait for one
 	err  error
 }
 
@@ -107,16 +108,16 @@ func (p *Pool) withdraw(w *waiter) {
 	case c == nil:
 		p.vacate(w.host)
 	default:
-		p.giveBack(c, w.offer.look)
+		p.giveBack(c, w.offer.idle)
 	}
 	p.serve(w.host)
 	p.prune(w.host)
 }
 
 // giveBack returns a connection that was taken and not used.
-func (p *Pool) giveBack(c *connection, look bool) {
+func (p *Pool) giveBack(c *connection, idle bool) {
 	c.opening--
-	if look && c.mux != nil {
+	if idle && c.mux != nil {
 		c.host.making--
 	}
 	p.settle(c, true)
