@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 
@@ -41,6 +42,8 @@ func decryptKey(document []byte, password string) ([]byte, error) {
 			return document, nil
 		}
 		switch {
+		case block.Type == "ENCRYPTED PRIVATE KEY" && password == "":
+			return nil, errors.New("encrypted, and no password was given")
 		case block.Type == "ENCRYPTED PRIVATE KEY":
 			der, err := decryptPKCS8(block.Bytes, password)
 			if err != nil {

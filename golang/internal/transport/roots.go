@@ -6,17 +6,61 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 )
+
+// recentRoots are bundles that were read lately. A common one takes 10 ms to
+// parse, and a program may make a session for each request.
+var recentRoots struct {
+	sync.Mutex
+	bundles []bundle // newest last
+}
+
+const maxBundles = 4
+
+// bundle is a file as it was when it was read.
+type bundle struct {
+	path string
+	info os.FileInfo
+	pool *x509.CertPool
+}
+
+func (b *bundle) holds(path string, info os.FileInfo) bool {
+	return b.path == path && os.SameFile(b.info, info) && b.info.Size() == info.Size() && b.info.ModTime().Equal(info.ModTime())
+}
 
 // loadRoots reads the certificates to trust from a PEM file or from the PEM
 // files of a folder.
 func loadRoots(path string) (*x509.CertPool, error) {
-	files := []string{path}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("CA certificates: %w", err)
 	}
 	if info.IsDir() {
+		return readRoots(path, info)
+	}
+	recentRoots.Lock()
+	defer recentRoots.Unlock()
+	recent := recentRoots.bundles
+	if i := slices.IndexFunc(recent, func(b bundle) bool { return b.holds(path, info) }); i >= 0 {
+		return recent[i].pool, nil
+	}
+	pool, err := readRoots(path, info)
+	if err != nil {
+		return nil, err
+	}
+	if len(recent) == maxBundles {
+		recent = slices.Delete(recent, 0, 1)
+	}
+	recentRoots.bundles = append(recent, bundle{path, info, pool})
+	return pool, nil
+}
+
+func readRoots(path string, info os.FileInfo) (*x509.CertPool, error) {
+	files := []string{path}
+	if info.IsDir() {
+		var err error
 		if files, err = filepath.Glob(filepath.Join(path, "*")); err != nil {
 			return nil, fmt.Errorf("CA certificates: %w", err)
 		}

@@ -46,6 +46,39 @@ func TestRootsAreReadFromFileAndFolder(t *testing.T) {
 	}
 }
 
+// A bundle is parsed once, and anew when the file has changed.
+func TestRootsAreReadOncePerFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	first, second := newAuthority(t), newAuthority(t)
+	read := func() TLSConfig {
+		cfg, err := LoadTLS(TLSOptions{CAFile: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	writePEM(t, path, "CERTIFICATE", first.certificate.Raw)
+	before := read()
+	if read().roots != before.roots {
+		t.Error("read twice")
+	}
+	writePEM(t, path, "CERTIFICATE", second.certificate.Raw, first.certificate.Raw)
+	after := read()
+	if after.roots == before.roots || after.roots.Equal(before.roots) {
+		t.Error("the change was not seen")
+	}
+	for range 2 * maxBundles {
+		other := filepath.Join(t.TempDir(), "ca.pem")
+		writePEM(t, other, "CERTIFICATE", first.certificate.Raw)
+		if _, err := LoadTLS(TLSOptions{CAFile: other}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(recentRoots.bundles); n > maxBundles {
+		t.Errorf("%d bundles remembered", n)
+	}
+}
+
 // What cannot serve as roots is refused with the path, before any connection.
 func TestUnusableRootsAreRefused(t *testing.T) {
 	folder := t.TempDir()
