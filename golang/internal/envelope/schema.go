@@ -51,8 +51,8 @@ type Session struct {
 	CookieJar uint64 // handle of a session whose cookies this one shares; 0 = its own
 }
 
-// Timeouts by what is waited for; 0 = none. As a field of a request only those
-// that are present replace the session's.
+// Timeouts by what is waited for; 0 = none. Those of a request replace the
+// session's, all of them.
 type Timeouts struct {
 	Total, Pool, Connect, Write, Read time.Duration
 }
@@ -64,8 +64,8 @@ type Redirects struct {
 	AllowDowngrade bool // https → http
 }
 
-// Request ("request") is one exchange of a session. Pointers are nil where the
-// session's value holds.
+// Request ("request") is one exchange of a session. What is nil is as the session
+// says.
 type Request struct {
 	Method  string
 	URL     string
