@@ -16,11 +16,11 @@ func newFlow() *flow { return &flow{changed: make(chan struct{})} }
 
 // take moves bytes into p; when there is nothing, changed tells when to try
 // again.
-func (f *flow) take(p []byte) (n int, err error, changed <-chan struct{}) {
+func (f *flow) take(p []byte) (n int, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.data) == 0 {
-		return 0, f.readErr, f.changed
+		return 0, f.changed, f.readErr
 	}
 	n = copy(p, f.data)
 	f.data = f.data[n:]
@@ -29,11 +29,11 @@ func (f *flow) take(p []byte) (n int, err error, changed <-chan struct{}) {
 }
 
 // put appends as much of p as there is room for.
-func (f *flow) put(p []byte) (n int, err error, changed <-chan struct{}) {
+func (f *flow) put(p []byte) (n int, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.writeErr != nil {
-		return 0, f.writeErr, nil
+		return 0, nil, f.writeErr
 	}
 	n = len(p)
 	if f.capacity > 0 {
@@ -41,7 +41,7 @@ func (f *flow) put(p []byte) (n int, err error, changed <-chan struct{}) {
 	}
 	f.data = append(f.data, p[:n]...)
 	f.wake()
-	return n, nil, f.changed
+	return n, f.changed, nil
 }
 
 // end sets what readers (after the bytes that are there) and writers get from

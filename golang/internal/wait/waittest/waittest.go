@@ -60,7 +60,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		p = p[:limit]
 	}
 	for {
-		n, err, changed := c.in.take(p)
+		n, changed, err := c.in.take(p)
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -75,7 +75,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.writes.Add(1)
 	written := 0
 	for {
-		n, err, changed := c.out.put(p[written:])
+		n, changed, err := c.out.put(p[written:])
 		written += n
 		if err != nil || written == len(p) {
 			return written, err
