@@ -1,6 +1,9 @@
 package http2
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 const (
 	// minBuffer holds a frame of the default size and some more.
@@ -9,6 +12,32 @@ const (
 	// longer count, little enough to stay in the processor's cache.
 	maxBuffer = 256 << 10
 )
+
+// Idle connections share their memory, or ten thousand of them would hold
+// 320 MB for nothing.
+var (
+	minMemory = sync.Pool{New: func() any { return new([minBuffer]byte) }}
+	maxMemory = sync.Pool{New: func() any { return new([maxBuffer]byte) }}
+)
+
+func acquire(size int) []byte {
+	switch {
+	case size <= minBuffer:
+		return minMemory.Get().(*[minBuffer]byte)[:]
+	case size <= maxBuffer:
+		return maxMemory.Get().(*[maxBuffer]byte)[:]
+	}
+	return make([]byte, size)
+}
+
+func release(data []byte) {
+	switch len(data) {
+	case minBuffer:
+		minMemory.Put((*[minBuffer]byte)(data))
+	case maxBuffer:
+		maxMemory.Put((*[maxBuffer]byte)(data))
+	}
+}
 
 // buffer holds what came from the connection and is not digested yet. A wait
 // may end in the middle of a frame; the frame goes on here with whoever reads
@@ -49,14 +78,15 @@ func (b *buffer) fill(from io.Reader, size int) error {
 }
 
 func (b *buffer) makeRoom(size int) {
-	want := max(minBuffer, size, len(b.data))
+	want := max(size, len(b.data))
 	if b.full {
-		want = max(want, min(2*len(b.data), maxBuffer))
+		want = max(want, maxBuffer)
 	}
 	switch {
 	case want > len(b.data):
-		data := make([]byte, want)
+		data := acquire(want)
 		b.w = copy(data, b.data[b.r:b.w])
+		release(b.data)
 		b.r, b.data = 0, data
 	case b.r > 0:
 		b.w = copy(b.data, b.data[b.r:b.w])
@@ -64,9 +94,10 @@ func (b *buffer) makeRoom(size int) {
 	}
 }
 
-// rest gives the memory of a bulk transfer back while nothing is under way.
+// rest gives the memory back while nothing is under way.
 func (b *buffer) rest() {
-	if b.len() == 0 && len(b.data) > minBuffer {
+	if b.len() == 0 {
+		release(b.data)
 		*b = buffer{}
 	}
 }

@@ -143,7 +143,7 @@ func (c *Conn) fill(ctx *wait.Context) error {
 	if err == nil || wait.IsStop(err) {
 		return err
 	}
-	c.lost("reading", err)
+	c.lost("reading the response", err)
 	return nil
 }
 
@@ -174,6 +174,9 @@ func (c *Conn) follow(s *Stream, until time.Time) {
 	select {
 	case <-s.wakeup: // left over from a wait that ended otherwise
 	default:
+	}
+	if c.heir == s {
+		c.heir = nil // somebody was quicker
 	}
 	c.waiting = append(c.waiting, s)
 	c.mu.Unlock()

@@ -88,7 +88,7 @@ func (s *Stream) AwaitContinue(limit time.Duration) (bool, error) {
 		until, why = end, errContinueLimit
 	}
 	err := s.awaitUntil(needContinue, wait.Read, until, why)
-	if err != nil && !errors.Is(err, error(errContinueLimit)) {
+	if err != nil && !errors.Is(err, errContinueLimit) {
 		return false, err
 	}
 	return s.head == nil && s.err == nil, s.err
