@@ -53,13 +53,6 @@ func family(address netip.Addr) int {
 	return syscall.AF_INET6
 }
 
-// free returns a port on which nobody listens.
-func free(t *testing.T) uint16 {
-	listener := listen(t, "127.0.0.1:0")
-	defer listener.Close()
-	return portOf(listener)
-}
-
 // TestRefusedNamesEveryAddress: the error says where was tried and why not.
 func TestRefusedNamesEveryAddress(t *testing.T) {
 	bothWays(t, func(t *testing.T, d *dialer) {

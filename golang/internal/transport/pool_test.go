@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,8 +34,16 @@ func newTestPool(t *testing.T, change func(*Config)) *Pool {
 			t.Errorf("%d connections, %d hosts and %d queues are left of the pool", n, len(p.hosts), len(p.hungry))
 		}
 		eventually(t, "descriptors are closed", func() bool { return descriptors(t) <= before })
+		eventually(t, "goroutines have ended", func() bool { return !runs("wait.(*Context)", "transport.(*Pool)", "transport.(*resolver)") })
 	})
 	return p
+}
+
+// runs reports whether a goroutine is in one of the methods.
+func runs(methods ...string) bool {
+	buffer := make([]byte, 1<<20)
+	stacks := string(buffer[:runtime.Stack(buffer, true)])
+	return slices.ContainsFunc(methods, func(method string) bool { return strings.Contains(stacks, method) })
 }
 
 // webServer answers every request with its path.
@@ -470,13 +479,13 @@ func TestCloseEndsWaitsAndLetsExchangesEnd(t *testing.T) {
 
 // TestCloseDuringADialDropsTheConnection.
 func TestCloseDuringADialDropsTheConnection(t *testing.T) {
-	target := silent(t, ipv4, 0)
-	p := newTestPool(t, nil)
+	listener := listen(t, "127.0.0.1:0") // never speaks TLS
+	p := newSecurePool(t, nil)
 	asked := make(chan struct{})
 	var once sync.Once
 	ctx := wait.New(wait.Limits{}, func() bool { once.Do(func() { close(asked) }); return false })
 	ended := make(chan error)
-	go func() { _, err := get(ctx, p, Origin{"http", "127.0.0.1", target.Port()}); ended <- err }()
+	go func() { _, err := get(ctx, p, originOf("https", listener)); ended <- err }()
 	<-asked
 	p.Close()
 	ctx.Cancel(wait.ErrCancelled)
@@ -582,5 +591,25 @@ func TestErrorsNameTheHost(t *testing.T) {
 	want := fmt.Sprintf("connect to dead.test:%d: 127.0.0.1:%d: ", port, port)
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// BenchmarkWarmOpen is what the pool adds to an exchange on a connection that is
+// there: taking it and putting it back, without the look at the socket.
+func BenchmarkWarmOpen(b *testing.B) {
+	p := NewPool(Config{Reuse: true, IdleTimeout: time.Hour, MaxIdle: 100})
+	origin := Origin{"http", "127.0.0.1", 80}
+	h := p.host(origin)
+	h.open, p.open = 1, 1
+	p.keep(&connection{host: h})
+	defer p.stopJanitor()
+	ctx := wait.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, got, err := p.acquire(ctx, origin, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.released(got.conn, true)
 	}
 }

@@ -84,6 +84,13 @@ func addrOf(listener net.Listener) netip.AddrPort {
 	return listener.Addr().(*net.TCPAddr).AddrPort()
 }
 
+// free returns a port on which nobody listens.
+func free(t *testing.T) uint16 {
+	listener := listen(t, "127.0.0.1:0")
+	defer listener.Close()
+	return portOf(listener)
+}
+
 // slack is what a busy machine adds to what we promise.
 const slack = 500 * time.Millisecond
 
