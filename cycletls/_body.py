@@ -48,8 +48,9 @@ def flatten(given: Any, word: str) -> list[tuple[str, str]]:
 
 def _is_given(name: str, value: object) -> bool:
     """Report whether an option describes a body; an empty form does not, empty JSON or text does."""
-    is_empty_form = name != "json" and isinstance(value, (Mapping, list, tuple)) and not value
-    return value is not None and not is_empty_form
+    if value is None:
+        return False
+    return name == "json" or not isinstance(value, (Mapping, list, tuple)) or bool(value)
 
 
 def _is_form(data: object) -> bool:

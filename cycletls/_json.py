@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ._response import Response
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 class JSONDecodeError(RequestException, json.JSONDecodeError):
     """The body of a response is not JSON.
 
@@ -29,7 +32,7 @@ class JSONDecodeError(RequestException, json.JSONDecodeError):
 def dumps(value: object) -> bytes:
     """Encode as browsers' JSON.stringify does: compact, UTF-8, no NaN."""
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return _encode(value).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidBody(f"json= cannot be encoded: {exc}") from exc
 

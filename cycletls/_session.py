@@ -57,7 +57,7 @@ class CycleTLS:
         cookies: the jar; may be changed.
     """
 
-    __slots__ = ("__weakref__", "_engines", "_options", "_ready", "cookies", "headers")
+    __slots__ = ("__weakref__", "_engines", "_exchange", "_options", "_ready", "cookies", "headers")
 
     auth = SessionOption()
     base_url = SessionOption()
@@ -68,13 +68,16 @@ class CycleTLS:
     verify = SessionOption()
 
     def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        from ._engine import EngineJar, Engines  # here, because `import cycletls` need not wait for them
+        # Here, because `import cycletls` need not wait for them.
+        from ._engine import EngineJar, Engines
+        from ._exchange import Exchange
 
         said = resolve(options, REQUEST_ONLY)
         changes = said.pop("headers", ())
         self.headers = Headers([(name, value) for name, value in changes if value is not None])
         cookies = said.pop("cookies", ())
         self._options = Options(said)
+        self._exchange = Exchange
         self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]))
         self._ready: dict[tuple[str, str], Exchange] = {}
         self.cookies = SessionCookies(EngineJar(self._engines, self._options, self.headers.pairs), cookies)
@@ -155,13 +158,11 @@ class CycleTLS:
 
     def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:
         """Make a request of what is given over what the session says."""
-        from ._exchange import Exchange
-
         said = resolve(given, SESSION_ONLY)
         session, headers = self._options, self.headers.pairs
         options = session.over(said) if said else session
         engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
-        exchange = Exchange(
+        exchange = self._exchange(
             engine, _method(method), _url(session.base_url, url), options, headers, self.cookies.everywhere
         )
         if not given and not exchange.manual:

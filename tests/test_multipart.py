@@ -6,6 +6,7 @@ import email.parser
 import email.policy
 import io
 import re
+import tracemalloc
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,22 @@ def test_large_files_are_streamed_with_a_known_length() -> None:
     assert max(map(len, pieces)) <= PIECE
     assert body.stream.replayable
     assert [len(content) for *_, content in parse(body)] == [1, 3 * PIECE, PIECE]
+
+
+def test_memory_stays_flat_however_large_the_file(tmp_path: Path) -> None:
+    """100 MiB pass through a few pieces."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(100 << 20)
+    with path.open("rb", buffering=0) as file:
+        body = multipart_body([], {"f": file})
+        assert body.stream is not None
+        tracemalloc.start()
+        sent = sum(len(piece) for piece in body.stream)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert sent == body.stream.length
+    assert peak < 8 * PIECE
 
 
 def test_a_file_of_unknown_length_makes_the_form_so() -> None:
