@@ -90,8 +90,7 @@ func (s *socket) Read(p []byte) (int, error) {
 }
 
 // receive waits for bytes. A whole beat is waited out in recv(2) itself, whose
-// time is limited to that: one call where poll(2) makes it two, which is 1 us of
-// the 13 us that a round trip costs here (measured).
+// time is limited to that: one call where poll(2) makes it two.
 func (s *socket) receive(p []byte, limit time.Duration) (int, syscall.Errno) {
 	if limit < beat {
 		if errno := poll(s.fd, unix.POLLIN, limit); errno != 0 {
