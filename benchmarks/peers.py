@@ -76,7 +76,8 @@ def version(peer: Peer) -> str:
     if peer.requirements is None:
         code = "import cycletls; print(cycletls.__version__)"
     command = [str(interpreter(peer)), "-c", code]
-    done = subprocess.run(command, env=environment(peer), check=True, capture_output=True, text=True)
+    # Not from the root, where the metadata of ours would be found for PyPI's.
+    done = subprocess.run(command, cwd=HERE, env=environment(peer), check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
