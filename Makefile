@@ -62,7 +62,7 @@ requirements:
 	uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --generate-hashes --group dev --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf .venv .cache build dist *.egg-info cycletls/*.so golang/vendor
+	rm -rf .venv .cache .hypothesis build dist *.egg-info cycletls/*.so golang/vendor
 
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	@echo 'building the Go library: a few minutes the first time'
