@@ -150,8 +150,9 @@ func TestBodyIsNotSentWhenTheServerDeclinesIt(t *testing.T) {
 	}
 }
 
-// Safety 48 and 58: sent again is only what cannot have been acted on, or may be
-// acted on twice; only after a reused connection failed; and only once.
+// Safety 48 and 58: sent again is only what cannot have been acted on, or, when
+// a reused connection failed, what may be acted on twice; and only once. A
+// connection that only refused a stream may serve the second attempt.
 func TestRetryOfStaleConnections(t *testing.T) {
 	refused := &message.ResetError{Name: "REFUSED_STREAM", Code: 7}
 	for _, c := range []struct {
@@ -165,13 +166,15 @@ func TestRetryOfStaleConnections(t *testing.T) {
 		{"GET", errLost, message.Sent, true, true},
 		{"GET", errLost, message.Answered, true, false},
 		{"GET", errLost, message.Sent, false, false},
-		{"GET", errLost, message.Unsent, false, false},
+		{"GET", errLost, message.Unsent, false, true},
 		{"PUT", errLost, message.Sent, true, true},
 		{"DELETE", errLost, message.Sent, true, true},
 		{"POST", errLost, message.Sent, true, false},
 		{"PATCH", errLost, message.Sent, true, false},
 		{"POST", errLost, message.Unsent, true, true},
 		{"POST", refused, message.Unsent, true, true},
+		{"POST", refused, message.Unsent, false, true},
+		{"GET", refused, message.Sent, false, false},
 		{"POST", refused, message.Sent, true, false},
 		{"POST", http2.ErrUnavailable, message.Unsent, true, true},
 		{"GET", &message.ProtocolError{What: "x"}, message.Sent, true, false},
@@ -186,7 +189,7 @@ func TestRetryOfStaleConnections(t *testing.T) {
 		_, content, err := exchange(s, &envelope.Request{Method: c.method, URL: url}, body)
 		if retried := len(w.requests) == 2; retried != c.want || (err == nil) != c.want {
 			t.Errorf("%s after %v, delivery %d, reused %v: %d requests, %v", c.method, c.err, c.delivery, c.reused, len(w.requests), err)
-		} else if retried && (content != "again" || !w.last().fresh || w.last().body != body || w.requests[0].fresh || !w.requests[0].closed) {
+		} else if retried && (content != "again" || w.last().fresh == (c.err == refused) || w.last().body != body || w.requests[0].fresh || !w.requests[0].closed) {
 			t.Errorf("%s: sent again as %+v", c.method, w.last())
 		}
 	}

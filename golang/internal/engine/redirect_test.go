@@ -110,7 +110,7 @@ func TestUserinfoStaysWithItsOrigin(t *testing.T) {
 			t.Errorf("secret in %s", r.URL)
 		}
 	}
-	s, _ = onWire(t, defaults(t), inTurn(reply{head: errLost}))
+	s, _ = onWire(t, defaults(t), inTurn(reply{head: errLost, delivery: message.Answered}))
 	_, _, err := exchange(s, get("http://user:secret@a.example/"), "")
 	if failure := Failure(err); strings.Contains(fmt.Sprint(failure, failure.Detail), "secret") {
 		t.Errorf("%v %v", failure, failure.Detail)

@@ -13,7 +13,7 @@ import (
 func (x *Exchange) send() error {
 	err := x.attempt(false)
 	if x.mayRetry(err) {
-		return x.retry()
+		return x.retry(err)
 	}
 	return err
 }
@@ -25,16 +25,19 @@ func (x *Exchange) try(step func() error) error {
 	if !x.mayRetry(err) {
 		return err
 	}
-	if err := x.retry(); err != nil {
+	if err := x.retry(err); err != nil {
 		return err
 	}
 	return step()
 }
 
-func (x *Exchange) retry() error {
+// retry begins again: on a fresh connection, unless the server only refused the
+// stream, which says nothing against its connection.
+func (x *Exchange) retry(after error) error {
+	var refused *message.ResetError
 	x.hop.retried = true
 	x.hop.stream.Close()
-	return x.attempt(true)
+	return x.attempt(!errors.As(after, &refused))
 }
 
 func (x *Exchange) attempt(fresh bool) (err error) {
@@ -83,19 +86,19 @@ func (x *Exchange) expects() bool {
 	return x.request.ExpectContinue > 0 && x.intent.hasBody && x.intent.length != 0
 }
 
-// mayRetry: only what failed because a reused connection had gone stale is sent
-// again, once. The server must not have acted on it: either it cannot have seen
-// it, or acting twice does no harm (RFC 9110 section 9.2.2).
+// mayRetry: a request is sent again, once, when its connection was lost and the
+// server cannot have seen it; or when the connection had gone stale while it was
+// idle and acting twice does no harm (RFC 9110 section 9.2.2).
 func (x *Exchange) mayRetry(err error) bool {
 	h := &x.hop
-	if err == nil || h.stream == nil || h.retried || !h.conn.Reused || h.consumed || !isConnectionLoss(err) {
+	if err == nil || h.stream == nil || h.retried || h.consumed || !isConnectionLoss(err) {
 		return false
 	}
 	switch h.stream.Delivery() {
 	case message.Unsent:
 		return true
 	case message.Sent:
-		return isIdempotent(x.intent.method)
+		return h.conn.Reused && isIdempotent(x.intent.method)
 	}
 	return false
 }

@@ -86,11 +86,20 @@ func (d *dialer) dial(ctx *wait.Context, host string, port uint16) (wait.Conn, t
 	}
 	r := race{host: host, port: port, waiting: interleave(addresses)}
 	if r.waiting = sameFamily(r.waiting, d.local); len(r.waiting) == 0 {
-		return nil, looked, fmt.Errorf("connect to %s: none of %s can be reached from %s",
-			hostPort(host, port), join(addresses), d.local)
+		return nil, looked, unreachable(host, port, addresses, d.local)
 	}
 	conn, err := r.run(ctx, d.attempts(len(r.waiting)))
 	return conn, looked, err
+}
+
+// unreachable is a host that has no address of the family to dial from.
+func unreachable(host string, port uint16, addresses []netip.Addr, local netip.Addr) error {
+	failed := &ConnectError{Host: host, Port: port}
+	for _, addr := range addresses {
+		err := fmt.Errorf("not to be reached from %s", local)
+		failed.Attempts = append(failed.Attempts, Attempt{netip.AddrPortFrom(addr, port), err})
+	}
+	return failed
 }
 
 // interleave alternates the families, beginning with the preferred one (RFC
