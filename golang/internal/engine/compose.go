@@ -107,7 +107,7 @@ func (x *Exchange) cookies(l layout) string {
 		explicit, said = l.value(cookies)
 	}
 	if !said {
-		return x.session.jar.Header(x.place(), x.intent.cookies)
+		return x.jar.Header(x.place(), x.intent.cookies)
 	}
 	for _, c := range x.intent.cookies {
 		explicit = joinCookies(explicit, c.Name+"="+c.Value)

@@ -20,6 +20,7 @@ import (
 // Read* until io.EOF, Close.
 type Exchange struct {
 	session *Session
+	jar     *cookie.Jar
 	ctx     *wait.Context
 	request *envelope.Request
 
@@ -67,7 +68,10 @@ type hop struct {
 // Start sends the head of a request, and body with it unless that is streamed.
 // body is used until Reply returns.
 func (s *Session) Start(ctx *wait.Context, request *envelope.Request, body []byte) (*Exchange, error) {
-	x := &Exchange{session: s, ctx: ctx, request: request, body: body}
+	x := &Exchange{session: s, ctx: ctx, request: request, body: body, jar: s.jar}
+	if request.OwnCookies {
+		x.jar = s.jar.Copy()
+	}
 	if err := x.prepare(); err != nil {
 		return nil, x.fail(err)
 	}

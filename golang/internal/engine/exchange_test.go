@@ -398,3 +398,20 @@ func TestSessionsShareNoCookies(t *testing.T) {
 		t.Error("a shared jar is not shared")
 	}
 }
+
+// Safety 32: cookies of an exchange of its own reach its later hops and nobody
+// else.
+func TestOwnCookiesEndWithTheExchange(t *testing.T) {
+	setting := reply{status: 302, fields: message.Fields{{Name: "Location", Value: "/next"}, {Name: "Set-Cookie", Value: "login=1"}}}
+	s, w := onWire(t, defaults(t), inTurn(setting, ok(""), ok("")))
+	r := get(url)
+	r.OwnCookies = true
+	must(t, s, r, "")
+	if got := w.last().field("Cookie"); got != "login=1" {
+		t.Errorf("the second hop had %q", got)
+	}
+	must(t, s, get(url), "")
+	if got := w.last().field("Cookie"); got != "" || len(s.Jar().All()) != 0 {
+		t.Errorf("the session kept %q", got)
+	}
+}

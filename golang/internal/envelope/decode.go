@@ -62,6 +62,8 @@ func (d *decoder) request(m *Request, field string) bool {
 		m.Headers = d.changes()
 	case "cookies":
 		m.Cookies = d.pairs()
+	case "ownCookies":
+		m.OwnCookies = d.boolean()
 	case "auth":
 		m.Auth = &BasicAuth{User: d.pair(), Password: d.text()}
 	case "kind":

@@ -53,6 +53,7 @@ var toCore = map[string]any{
 		Headers:         []HeaderChange{{Name: "X-B", Value: "1"}, {Name: "x-a", Value: "2"}, {Name: "X-B", Value: "3"}, {Name: "Accept", Remove: true}},
 		Cookies:         message.Fields{{Name: "a", Value: "b"}},
 		Auth:            &BasicAuth{User: "user", Password: "pässword"},
+		OwnCookies:      true,
 		Kind:            "fetch",
 		Body:            &Body{Length: message.UnknownLength, Streamed: true, Replayable: true, ContentType: "text/plain"},
 		ExpectContinue:  time.Second,

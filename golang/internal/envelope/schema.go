@@ -73,7 +73,9 @@ type Request struct {
 	Headers []HeaderChange // the caller's, in order
 	Cookies message.Fields // sent with this request only
 	Auth    *BasicAuth
-	Kind    string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
+	// OwnCookies: what is set on the way is forgotten with the exchange.
+	OwnCookies bool
+	Kind       string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
 
 	Body           *Body         // nil: none
 	ExpectContinue time.Duration // 0 = do not ask

@@ -387,3 +387,25 @@ func FuzzSetCookie(f *testing.F) {
 		}
 	})
 }
+
+// A copy has what the jar had, and neither sees what the other gets later.
+func TestCopyGoesItsOwnWay(t *testing.T) {
+	jar := New()
+	set := func(j *Jar, name string) {
+		t.Helper()
+		if err := j.Set(envelope.Cookie{Name: name, Value: "1", Domain: "example.org", Path: "/"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(jar, "both")
+	own := jar.Copy()
+	set(jar, "jar")
+	set(own, "own")
+	own.Delete("both", "", "")
+	if got := jar.Header(Place{Host: "example.org", Path: "/"}, nil); got != "both=1; jar=1" {
+		t.Errorf("the jar has %q", got)
+	}
+	if got := own.Header(Place{Host: "example.org", Path: "/"}, nil); got != "own=1" {
+		t.Errorf("the copy has %q", got)
+	}
+}

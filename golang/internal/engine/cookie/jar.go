@@ -218,3 +218,22 @@ func (j *Jar) Delete(name, domain, path string) {
 
 // Clear forgets all cookies.
 func (j *Jar) Clear() { j.Delete("", "", "") }
+
+// Copy returns a jar with the same cookies that goes its own way.
+func (j *Jar) Copy() *Jar {
+	own := New()
+	if j.count.Load() == 0 {
+		return own
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for domain, entries := range j.domains {
+		for _, e := range entries {
+			same := *e
+			own.domains[domain] = append(own.domains[domain], &same)
+		}
+	}
+	own.created = j.created
+	own.count.Store(j.count.Load())
+	return own
+}

@@ -167,7 +167,7 @@ func TestPretendedPunycodeAndLongHostsAreRefused(t *testing.T) {
 			t.Errorf("parsed %.60q", u.Host)
 		}
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second { // quadratic time would be hours
 		t.Errorf("took %v", took)
 	}
 }
@@ -231,7 +231,7 @@ func TestHugeReferencesResolveInLinearTime(t *testing.T) {
 		base.Resolve(strings.Repeat(piece, 100_000))
 		base.Resolve("http://" + strings.Repeat(piece, 100_000))
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 20*time.Second { // quadratic time would be hours
 		t.Errorf("took %v", took)
 	}
 }
