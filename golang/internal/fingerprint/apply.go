@@ -9,60 +9,125 @@ import (
 // Apply returns base with the ClientHello that the string describes. What the
 // string gives wins, its order too; what it leaves out (the content of other
 // extensions, key shares) comes from base or, where base has no such extension,
-// from what most clients send. GREASE comes from base only when base is of the
-// same family, because it would give away any other.
+// from what most clients send.
 func (j JA3) Apply(base *Profile) (*Profile, error) {
-	p := *base
-	p.Name = base.Name + " with JA3 " + j.Hash()
-	p.TLS.Ciphers = slices.Clone(j.Ciphers)
-	p.TLS.ExtensionOrder = orderFixed
-	p.TLS.Extensions = make([]Extension, 0, len(j.Extensions)+2)
-	for _, code := range j.Extensions {
-		p.TLS.Extensions = append(p.TLS.Extensions, j.extension(code, &base.TLS))
+	o := outline{ciphers: j.Ciphers, extensions: j.Extensions, order: orderFixed, version: versionTLS12, content: map[Code]Extension{
+		idGroups:  {Type: "supported_groups", Groups: slices.Clone(j.Groups)},
+		idFormats: {Type: "ec_point_formats", Formats: slices.Clone(j.Formats)},
+	}}
+	if slices.Contains(j.Extensions, idVersions) { // without it, 1.2 is the highest version (RFC 8446 section 4.2.1)
+		o.version = versionTLS13
 	}
-	if !slices.Contains(j.Extensions, 43) { // without it, 1.2 is the highest version (RFC 8446 section 4.2.1)
-		p.TLS.MaxVersion = versionTLS12
-	} else {
-		p.TLS.MaxVersion = versionTLS13
-	}
-	if err := j.fillShares(&p.TLS); err != nil {
-		return nil, err
-	}
-	if j.sameFamily(&base.TLS) {
-		p.TLS.addGREASE(&base.TLS)
-	}
-	if err := p.TLS.check(); err != nil {
+	o.grease = j.sameFamily(base.ClientHello())
+	p, err := o.over(base)
+	if err != nil {
 		return nil, fmt.Errorf("JA3: %w", err)
 	}
-	return &p, nil
+	p.Name = base.Name + " with JA3 " + j.Hash()
+	return p, nil
 }
 
-// sameFamily tells by the order of the ciphers, which clients keep for years
-// (Chrome since version 83) and which differs between TLS libraries.
-func (j JA3) sameFamily(base *TLS) bool {
-	ciphers := withoutGREASE(base.Ciphers)
-	same := 0
-	for i := range min(len(ciphers), len(j.Ciphers)) {
-		if ciphers[i] == j.Ciphers[i] {
-			same++
-		}
+// Apply returns base with the ClientHello that the string describes. JA4_r says
+// which ciphers and extensions there are; base says in which order, and draws
+// one where it does that.
+func (j JA4) Apply(base *Profile) (*Profile, error) {
+	hello := base.ClientHello()
+	o := outline{ciphers: j.Ciphers, extensions: j.Extensions, order: orderFixed, version: j.Version, content: map[Code]Extension{
+		idAlgorithms: {Type: "signature_algorithms", Algorithms: slices.Clone(j.Algorithms)},
+		idALPN:       {Type: "alpn", Protocols: alpnProtocols[j.ALPN]},
+	}}
+	if len(hello.Protocols) > 0 && ja4ALPN(hello.Protocols[0]) == j.ALPN {
+		delete(o.content, idALPN)
 	}
-	return 10*same >= 9*max(len(ciphers), len(j.Ciphers))
+	if !j.Original {
+		o.ciphers = inOrderOf(hello.Ciphers, j.Ciphers)
+		o.extensions = inOrderOf(hello.Extensions, j.allExtensions())
+		o.order = base.TLS.ExtensionOrder
+	}
+	o.grease = j.sameFamily(hello)
+	p, err := o.over(base)
+	if err != nil {
+		return nil, fmt.Errorf("JA4_r: %w", err)
+	}
+	p.Name = base.Name + " with JA4 " + j.Hash()
+	return p, nil
 }
 
-// extension returns one extension of the string with its content.
-func (j JA3) extension(code Code, base *TLS) Extension {
-	switch code {
-	case 10:
-		return Extension{Type: "supported_groups", Groups: slices.Clone(j.Groups)}
-	case 11:
-		return Extension{Type: "ec_point_formats", Formats: slices.Clone(j.Formats)}
-	case 21:
+// allExtensions lists those, too, that JA4_r leaves to part a.
+func (j JA4) allExtensions() []Code {
+	all := slices.Clone(j.Extensions)
+	if j.Named {
+		all = append(all, idServerName)
+	}
+	if j.ALPN != "00" {
+		all = append(all, idALPN)
+	}
+	return all
+}
+
+// inOrderOf sorts a set as known has it. What known lacks goes behind, TLS 1.3's
+// ciphers in front; padding and a session are last in any hello that has them.
+func inOrderOf(known, set []Code) []Code {
+	place := func(code Code) int {
+		switch i := slices.Index(known, code); {
+		case code == idPSK:
+			return len(known) + 3
+		case code == idPadding:
+			return len(known) + 2
+		case i >= 0:
+			return i
+		case code>>8 == 0x13:
+			return -1
+		}
+		return len(known) + 1
+	}
+	sorted := slices.Clone(set)
+	slices.SortStableFunc(sorted, func(a, b Code) int { return place(a) - place(b) })
+	return sorted
+}
+
+// outline is what a notation gives of a hello.
+type outline struct {
+	ciphers, extensions []Code
+	order               string
+	version             Code               // the newest
+	content             map[Code]Extension // of extensions that the notation knows
+	grease              bool               // base's
+}
+
+// over fills the outline in with what base sends.
+func (o *outline) over(base *Profile) (*Profile, error) {
+	p := *base
+	t := &p.TLS
+	t.Ciphers = slices.Clone(o.ciphers)
+	t.ExtensionOrder = o.order
+	t.MaxVersion, t.MinVersion = o.version, min(base.TLS.MinVersion, o.version)
+	t.Extensions = make([]Extension, 0, len(o.extensions)+2)
+	for _, code := range o.extensions {
+		t.Extensions = append(t.Extensions, o.extension(code, &base.TLS))
+	}
+	t.fillVersions()
+	if err := t.fillShares(); err != nil {
+		return nil, err
+	}
+	if o.grease {
+		t.addGREASE(&base.TLS)
+	}
+	return &p, t.check()
+}
+
+// extension returns one extension with its content.
+func (o *outline) extension(code Code, base *TLS) Extension {
+	if e, ok := o.content[code]; ok {
+		return e
+	}
+	if code == idPadding {
 		return Extension{Type: "padding", Always: true}
 	}
 	for _, e := range base.Extensions {
 		if e.code() == code {
-			e.Algorithms, e.Versions, e.Shares = withoutGREASE(e.Algorithms), withoutGREASE(e.Versions), slices.Clone(e.Shares)
+			e.Algorithms, e.Versions, e.Groups = withoutGREASE(e.Algorithms), withoutGREASE(e.Versions), withoutGREASE(e.Groups)
+			e.Shares = slices.DeleteFunc(slices.Clone(e.Shares), func(s KeyShare) bool { return s.Group.isGREASE() })
 			return e
 		}
 	}
@@ -82,6 +147,8 @@ var commonContent = map[Code]Extension{
 	1:     {Type: "generic", ID: 1, Data: Hex{4}},  // max_fragment_length: 4096 (RFC 6066 section 4)
 	15:    {Type: "generic", ID: 15, Data: Hex{1}}, // heartbeat: peer may send (RFC 6520)
 	24:    {Type: "generic", ID: 24, Data: Hex{1, 0, 3, 2, 1, 0}},
+	10:    {Type: "supported_groups", Groups: []Code{0x001d, 0x0017, 0x0018}},
+	11:    {Type: "ec_point_formats", Formats: []Code{0}},
 	13:    {Type: "signature_algorithms", Algorithms: commonAlgorithms},
 	16:    {Type: "alpn", Protocols: []string{"h2", "http/1.1"}},
 	27:    {Type: "compress_certificate", Algorithms: []Code{2}},
@@ -100,14 +167,30 @@ var commonContent = map[Code]Extension{
 
 var commonAlgorithms = []Code{0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}
 
-// fillShares keeps the shares of base whose groups the string has; where none is
-// left, it sends one for the first group that a key can be made for.
-func (j JA3) fillShares(t *TLS) error {
+// fillVersions makes supported_versions say what the outline does.
+func (t *TLS) fillVersions() {
+	e := t.extension("supported_versions")
+	switch {
+	case e == nil:
+	case t.MaxVersion == versionTLS12:
+		e.Versions = []Code{versionTLS12}
+	case !slices.Contains(e.Versions, versionTLS13):
+		e.Versions = commonContent[idVersions].Versions
+	}
+}
+
+// fillShares keeps the shares whose groups are offered; where none is left, it
+// sends one for the first group that a key can be made for.
+func (t *TLS) fillShares() error {
 	share := t.extension("key_share")
 	if share == nil {
 		return nil
 	}
-	share.Shares = slices.DeleteFunc(share.Shares, func(s KeyShare) bool { return !slices.Contains(j.Groups, s.Group) })
+	var groups []Code
+	if e := t.extension("supported_groups"); e != nil {
+		groups = e.Groups
+	}
+	share.Shares = slices.DeleteFunc(share.Shares, func(s KeyShare) bool { return !slices.Contains(groups, s.Group) })
 	for i := range share.Shares {
 		if i == 0 || share.Shares[i-1].Group != share.Shares[i].ReuseFrom {
 			share.Shares[i].ReuseFrom = 0
@@ -116,11 +199,11 @@ func (j JA3) fillShares(t *TLS) error {
 	if len(share.Shares) > 0 {
 		return nil
 	}
-	first := slices.IndexFunc(j.Groups, canGenerate)
+	first := slices.IndexFunc(groups, canGenerate)
 	if first < 0 {
-		return errors.New("JA3: extension 51 without a group that a key can be made for")
+		return errors.New("key_share, without a group that a key can be made for")
 	}
-	share.Shares = []KeyShare{{Group: j.Groups[first]}}
+	share.Shares = []KeyShare{{Group: groups[first]}}
 	return nil
 }
 

@@ -177,10 +177,10 @@ func TestHelloHasTheBrowsersFingerprint(t *testing.T) {
 		if ja3.String() != want.String() {
 			t.Errorf("%s: sent JA3 %s, want %s", fact.Profile, ja3, want)
 		}
-		if fact.JA4 != "" && (p.JA4() != fact.JA4 || p.JA4R() != fact.JA4R) {
-			t.Errorf("%s: JA4 is %s, %s", fact.Profile, p.JA4(), p.JA4R())
+		if fact.JA4 != "" && (p.JA4().Hash() != fact.JA4 || p.JA4().String() != fact.JA4R) {
+			t.Errorf("%s: JA4 is %s, %s", fact.Profile, p.JA4().Hash(), p.JA4())
 		}
-		if p.Akamai() != fact.Akamai || p.UserAgent() != fact.UserAgent {
+		if p.Akamai().String() != fact.Akamai || p.UserAgent() != fact.UserAgent {
 			t.Errorf("%s: %s, %s", fact.Profile, p.Akamai(), p.UserAgent())
 		}
 	}

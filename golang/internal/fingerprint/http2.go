@@ -38,6 +38,11 @@ type PriorityFrame struct {
 	Priority Priority `json:"priority"`
 }
 
+const (
+	defaultWindow = 1<<16 - 1 // of a connection (RFC 9113 section 6.9.2)
+	maxWindow     = 1<<31 - 1 // and the last stream
+)
+
 func (h *HTTP2) check() error {
 	if h.FirstStreamID == 0 {
 		h.FirstStreamID = 1
@@ -55,9 +60,9 @@ func (h *HTTP2) check() error {
 		return fmt.Errorf("http2.pseudo_order: %q does not name m, a, s and p once each", h.PseudoOrder)
 	case h.HPACK != "quiche" && h.HPACK != "gecko" && h.HPACK != "plain":
 		return fmt.Errorf("http2.hpack: %q is none of quiche, gecko and plain", h.HPACK)
-	case h.WindowUpdate > 1<<31-1-65535:
+	case h.WindowUpdate > maxWindow-defaultWindow:
 		return errors.New("http2.window_update: the window would pass 2^31-1 (RFC 9113 section 6.9.1)")
-	case h.StreamWindow > 1<<31-1:
+	case h.StreamWindow > maxWindow:
 		return errors.New("http2.stream_window: more than 2^31-1")
 	}
 	return h.checkEntries()
@@ -65,23 +70,41 @@ func (h *HTTP2) check() error {
 
 func (h *HTTP2) checkEntries() error {
 	for i, setting := range h.Settings {
-		if setting[0] > 0xffff {
-			return fmt.Errorf("http2.settings[%d]: an identifier has 16 bits", i)
+		if err := setting.check(); err != nil {
+			return fmt.Errorf("http2.settings[%d]: %w", i, err)
 		}
 	}
 	if h.HeadersPriority != nil && !h.HeadersPriority.valid() {
 		return errors.New("http2.headers_priority: weight goes from 1 to 256, depends_on to 2^31-1")
 	}
 	for i, frame := range h.PriorityFrames {
-		if !frame.Priority.valid() || frame.Stream == 0 || frame.Stream > 1<<31-1 {
-			return fmt.Errorf("http2.priority_frames[%d]: weight goes from 1 to 256, stream from 1 to 2^31-1", i)
+		if !frame.valid() {
+			return fmt.Errorf("http2.priority_frames[%d]: weight goes from 1 to 256, stream from 1 to 2^31-1, and it does not depend on itself", i)
 		}
 	}
 	return nil
 }
 
+// settingRanges are the values that do not end the connection (RFC 9113 section
+// 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1).
+var settingRanges = map[uint32][2]uint32{2: {0, 1}, 4: {0, maxWindow}, 5: {1 << 14, 1<<24 - 1}, 8: {0, 1}, 9: {0, 1}}
+
+func (s Setting) check() error {
+	if s[0] > 1<<16-1 {
+		return errors.New("an identifier has 16 bits")
+	}
+	if r, ok := settingRanges[s[0]]; ok && (s[1] < r[0] || s[1] > r[1]) {
+		return fmt.Errorf("setting %d goes from %d to %d", s[0], r[0], r[1])
+	}
+	return nil
+}
+
 func (p *Priority) valid() bool {
-	return p.Weight >= 1 && p.Weight <= 256 && p.DependsOn <= 1<<31-1
+	return p.Weight >= 1 && p.Weight <= 256 && p.DependsOn <= maxWindow
+}
+
+func (f *PriorityFrame) valid() bool {
+	return f.Priority.valid() && f.Stream != 0 && f.Stream <= maxWindow && f.Stream != f.Priority.DependsOn
 }
 
 func isPermutation(s, of string) bool {
@@ -94,36 +117,4 @@ func isPermutation(s, of string) bool {
 		}
 	}
 	return true
-}
-
-// Akamai returns the HTTP/2 fingerprint in Akamai's notation (Black Hat EU
-// 2017): settings | connection window | priorities | order of pseudo-headers.
-func (p *Profile) Akamai() string {
-	h := &p.HTTP2
-	settings := make([]string, len(h.Settings))
-	for i, s := range h.Settings {
-		settings[i] = fmt.Sprintf("%d:%d", s[0], s[1])
-	}
-	window := "00"
-	if h.WindowUpdate > 0 {
-		window = fmt.Sprint(h.WindowUpdate)
-	}
-	priorities := "0"
-	if len(h.PriorityFrames) > 0 {
-		frames := make([]string, len(h.PriorityFrames))
-		for i, f := range h.PriorityFrames {
-			frames[i] = fmt.Sprintf("%d:%d:%d:%d", f.Stream, bit(f.Priority.Exclusive), f.Priority.DependsOn, f.Priority.Weight)
-		}
-		priorities = strings.Join(frames, ",")
-	}
-	return strings.Join([]string{
-		strings.Join(settings, ";"), window, priorities, strings.Join(strings.Split(h.PseudoOrder, ""), ","),
-	}, "|")
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

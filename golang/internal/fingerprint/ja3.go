@@ -1,8 +1,6 @@
 package fingerprint
 
 import (
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,17 +19,20 @@ type JA3 struct {
 	Formats    []Code // of elliptic curve points
 }
 
+// ja3Fields are the notation's parts, in order.
+var ja3Fields = [...]string{"version", "ciphers", "extensions", "groups", "point formats"}
+
 // ParseJA3 reads "771,4865-…,0-23-…,29-23-…,0".
 func ParseJA3(s string) (JA3, error) {
 	fields := strings.Split(s, ",")
-	if len(fields) != 5 {
-		return JA3{}, fmt.Errorf("JA3: %d fields where five belong (version, ciphers, extensions, groups, point formats)", len(fields))
+	if len(fields) != len(ja3Fields) {
+		return JA3{}, fmt.Errorf("JA3: %d fields where five belong (%s)", len(fields), strings.Join(ja3Fields[:], ", "))
 	}
-	var lists [5][]Code
+	var lists [len(ja3Fields)][]Code
 	for i, field := range fields {
-		list, err := parseJA3List(field)
+		list, err := parseList(field, "-", parseDecimal)
 		if err != nil {
-			return JA3{}, fmt.Errorf("JA3: %s: %w", [...]string{"version", "ciphers", "extensions", "groups", "point formats"}[i], err)
+			return JA3{}, fmt.Errorf("JA3: %s%w", ja3Fields[i], err)
 		}
 		lists[i] = list
 	}
@@ -42,39 +43,61 @@ func ParseJA3(s string) (JA3, error) {
 	return j, j.check()
 }
 
-func parseJA3List(s string) ([]Code, error) {
+func parseDecimal(item string) (Code, error) {
+	value, err := strconv.ParseUint(item, 10, 16)
+	if err != nil || strconv.FormatUint(value, 10) != item {
+		return 0, fmt.Errorf("%q is not a number from 0 to 65535", item)
+	}
+	return Code(value), nil
+}
+
+// parseList reads a list of a notation. Its errors begin with the position.
+func parseList(s, separator string, parse func(string) (Code, error)) ([]Code, error) {
 	if s == "" {
 		return nil, nil
 	}
-	items := strings.Split(s, "-")
+	items := strings.Split(s, separator)
 	list := make([]Code, len(items))
 	for i, item := range items {
-		value, err := strconv.ParseUint(item, 10, 16)
-		if err != nil || strconv.FormatUint(value, 10) != item {
-			return nil, fmt.Errorf("%q is not a number from 0 to 65535", item)
+		code, err := parse(item)
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
 		}
-		list[i] = Code(value)
-		if list[i].isGREASE() {
-			return nil, fmt.Errorf("%d is a GREASE value: JA3 leaves those out", value)
+		if code.isGREASE() {
+			return nil, fmt.Errorf("[%d]: %s is a GREASE value: the notation leaves those out", i, item)
 		}
-		if slices.Contains(list[:i], list[i]) {
-			return nil, fmt.Errorf("%d is there twice", value)
-		}
+		list[i] = code
 	}
 	return list, nil
 }
 
+// checkUnique refuses what RFC 8446 section 4.2 does, and what makes no sense
+// in other lists.
+func checkUnique(list []Code, write func([]Code) string) error {
+	for i, code := range list {
+		if slices.Contains(list[:i], code) {
+			return fmt.Errorf("[%d]: %s is there twice", i, write(list[i:i+1]))
+		}
+	}
+	return nil
+}
+
 func (j JA3) check() error {
+	for i, list := range [][]Code{j.Ciphers, j.Extensions, j.Groups, j.Formats} {
+		if err := checkUnique(list, decimals); err != nil {
+			return fmt.Errorf("JA3: %s%w", ja3Fields[i+1], err)
+		}
+	}
 	switch {
 	case j.Version != versionTLS12:
 		return fmt.Errorf("JA3: version %d: only 771, that of TLS 1.2 and 1.3, can be sent", j.Version)
 	case len(j.Ciphers) == 0:
 		return errors.New("JA3: no ciphers")
-	case slices.Contains(j.Extensions, 10) != (len(j.Groups) > 0):
+	case slices.Contains(j.Extensions, idGroups) != (len(j.Groups) > 0):
 		return errors.New("JA3: groups and the extension 10 that lists them go together")
-	case slices.Contains(j.Extensions, 11) != (len(j.Formats) > 0):
+	case slices.Contains(j.Extensions, idFormats) != (len(j.Formats) > 0):
 		return errors.New("JA3: point formats and the extension 11 that lists them go together")
-	case slices.Contains(j.Extensions, 41) && j.Extensions[len(j.Extensions)-1] != 41:
+	case pskNotLast(j.Extensions):
 		return errors.New("JA3: extension 41 is the last one (RFC 8446 section 4.2.11)")
 	case slices.ContainsFunc(j.Formats, func(format Code) bool { return format > 255 }):
 		return errors.New("JA3: a point format is at most 255")
@@ -88,45 +111,12 @@ func (j JA3) String() string {
 }
 
 // Hash returns the MD5 sum by which the notation is mostly quoted.
-func (j JA3) Hash() string {
-	sum := md5.Sum([]byte(j.String()))
-	return hex.EncodeToString(sum[:])
+func (j JA3) Hash() string { return md5Hex(j.String()) }
+
+// JA3 returns the notation.
+func (h *ClientHello) JA3() JA3 {
+	return JA3{h.Version, withoutGREASE(h.Ciphers), withoutGREASE(h.Extensions), withoutGREASE(h.Groups), h.Formats}
 }
 
-// JA3 returns the notation of a hello that offers no session. Where the order of
-// extensions is drawn, it is that of the document: one of many.
-func (p *Profile) JA3() JA3 {
-	j := JA3{Version: p.TLS.LegacyVersion, Ciphers: withoutGREASE(p.TLS.Ciphers), Extensions: p.TLS.sentExtensions()}
-	if e := p.TLS.extension("supported_groups"); e != nil {
-		j.Groups = withoutGREASE(e.Groups)
-	}
-	if e := p.TLS.extension("ec_point_formats"); e != nil {
-		j.Formats = e.Formats
-	}
-	return j
-}
-
-// sentExtensions lists what every first hello has: no GREASE, no session, and
-// padding only where it is always there.
-func (t *TLS) sentExtensions() []Code {
-	sent := make([]Code, 0, len(t.Extensions))
-	for i := range t.Extensions {
-		e := &t.Extensions[i]
-		if e.Type != "grease" && e.Type != "pre_shared_key" && (e.Type != "padding" || e.Always) {
-			sent = append(sent, e.code())
-		}
-	}
-	return sent
-}
-
-func withoutGREASE(list []Code) []Code {
-	return slices.DeleteFunc(slices.Clone(list), Code.isGREASE)
-}
-
-func decimals(list []Code) string {
-	texts := make([]string, len(list))
-	for i, code := range list {
-		texts[i] = strconv.Itoa(int(code))
-	}
-	return strings.Join(texts, "-")
-}
+// JA3 returns the notation of the profile's ClientHello.
+func (p *Profile) JA3() JA3 { return p.ClientHello().JA3() }

@@ -89,7 +89,7 @@ func TestJA3WithoutVersionsStopsAtTLS12(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.TLS.MaxVersion != versionTLS12 || !strings.HasPrefix(p.JA4(), "t12") {
+	if p.TLS.MaxVersion != versionTLS12 || !strings.HasPrefix(p.JA4().String(), "t12") {
 		t.Errorf("goes up to %04x, JA4 %s", p.TLS.MaxVersion, p.JA4())
 	}
 }
@@ -121,12 +121,12 @@ func TestJA3IsRefused(t *testing.T) {
 		"769,47,0,,":                   "version 769",
 		"771-772,47,0,,":               "not one number",
 		"771,,0,,":                     "no ciphers",
-		"771,047,0,,":                  `"047"`,
-		"771,47-,0,,":                  `""`,
-		"771,65536,0,,":                `"65536"`,
-		"771,-47,0,,":                  `""`,
-		"771,2570-47,0,,":              "GREASE",
-		"771,47-47,0,,":                "twice",
+		"771,047,0,,":                  `ciphers[0]: "047"`,
+		"771,47-,0,,":                  `ciphers[1]: ""`,
+		"771,65536,0,,":                `ciphers[0]: "65536"`,
+		"771,-47,0,,":                  `ciphers[0]: ""`,
+		"771,2570-47,0,,":              "ciphers[0]: 2570 is a GREASE",
+		"771,47-47,0,,":                "ciphers[1]: 47 is there twice",
 		"771,47,0-10,,":                "extension 10",
 		"771,47,0,29,":                 "extension 10",
 		"771,47,0-11,,":                "extension 11",
@@ -181,17 +181,17 @@ func TestJA4IsComputedAsDefined(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.TLS.extension("signature_algorithms").Algorithms = []Code{0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}
-	if got := p.JA4(); got != "t13d1516h2_8daaf6152771_e5627efa2ab1" {
+	if got := p.JA4().Hash(); got != "t13d1516h2_8daaf6152771_e5627efa2ab1" {
 		t.Error(got)
 	}
 	p.TLS.extension("alpn").Protocols = []string{"\xab\xcd"}
-	if got := p.JA4(); !strings.HasPrefix(got, "t13d1516ad_") {
+	if got := p.JA4().String(); !strings.HasPrefix(got, "t13d1516ad_") {
 		t.Error(got)
 	}
 	p.TLS.Extensions = slices.DeleteFunc(p.TLS.Extensions, func(e Extension) bool {
 		return e.Type == "alpn" || e.Type == "server_name" || e.Type == "signature_algorithms"
 	})
-	if got := p.JA4(); !strings.HasPrefix(got, "t13i151300_") {
+	if got := p.JA4().String(); !strings.HasPrefix(got, "t13i151300_") {
 		t.Error(got)
 	}
 }

@@ -8,63 +8,104 @@ import (
 	"strings"
 )
 
-// JA4 returns FoxIO's fingerprint of a hello to a named host that offers no
-// session: JA4_a_b_c, where b and c are hashes of sorted lists, so that a
-// shuffled order does not change it.
-func (p *Profile) JA4() string {
-	a, ciphers, extensions, algorithms := p.TLS.ja4Parts()
-	signed := extensions
-	if algorithms != "" {
-		signed += "_" + algorithms
-	}
-	return a + "_" + shortHash(ciphers) + "_" + shortHash(signed)
+// JA4 is a ClientHello in FoxIO's notation (technical_details/JA4.md), in clear:
+// as JA4_r with sorted lists, which a shuffled order does not change, or as
+// JA4_ro as it came. GREASE is left out of all lists.
+type JA4 struct {
+	Version Code   // the newest that is offered
+	Named   bool   // server_name is there
+	ALPN    string // two characters of the first protocol, "00" for none
+	Count   int    // of all extensions
+
+	Ciphers    []Code
+	Extensions []Code // sorted: without server_name and ALPN
+	Algorithms []Code // of signatures, always in wire order
+	Original   bool   // JA4_ro: in wire order
 }
 
-// JA4R returns the same in clear (JA4_r).
-func (p *Profile) JA4R() string {
-	a, ciphers, extensions, algorithms := p.TLS.ja4Parts()
-	parts := []string{a, ciphers, extensions}
-	if algorithms != "" {
-		parts = append(parts, algorithms)
+// JA4 returns the notation, with sorted lists or the original ones.
+func (h *ClientHello) JA4(original bool) JA4 {
+	j := JA4{
+		Version: h.newest(), Named: slices.Contains(h.Extensions, idServerName), ALPN: "00",
+		Ciphers: withoutGREASE(h.Ciphers), Extensions: withoutGREASE(h.Extensions), Algorithms: withoutGREASE(h.Algorithms),
+		Original: original,
+	}
+	j.Count = len(j.Extensions)
+	if len(h.Protocols) > 0 {
+		j.ALPN = ja4ALPN(h.Protocols[0])
+	}
+	if !original {
+		j.sort()
+	}
+	return j
+}
+
+// sort makes JA4_r of JA4_ro.
+func (j *JA4) sort() {
+	j.Extensions = slices.DeleteFunc(j.Extensions, func(id Code) bool { return id == idServerName || id == idALPN })
+	slices.Sort(j.Ciphers)
+	slices.Sort(j.Extensions)
+}
+
+func (h *ClientHello) newest() Code {
+	if versions := withoutGREASE(h.Versions); len(versions) > 0 {
+		return slices.Max(versions)
+	}
+	return h.Version
+}
+
+// JA4 returns the fingerprint of a hello to a named host that offers no session.
+func (p *Profile) JA4() JA4 { return p.ClientHello().JA4(false) }
+
+// String returns the notation in clear: JA4_r, or JA4_ro.
+func (j JA4) String() string {
+	parts := []string{j.start(), hexadecimals(j.Ciphers), hexadecimals(j.Extensions)}
+	if len(j.Algorithms) > 0 {
+		parts = append(parts, hexadecimals(j.Algorithms))
 	}
 	return strings.Join(parts, "_")
 }
 
-func (t *TLS) ja4Parts() (a, ciphers, extensions, algorithms string) {
-	suites, sent := withoutGREASE(t.Ciphers), t.sentExtensions()
+// Hash returns the form that is mostly quoted: JA4, or JA4_o.
+func (j JA4) Hash() string {
+	signed := hexadecimals(j.Extensions)
+	if len(j.Algorithms) > 0 {
+		signed += "_" + hexadecimals(j.Algorithms)
+	}
+	return j.start() + "_" + shortHash(hexadecimals(j.Ciphers)) + "_" + shortHash(signed)
+}
+
+// start is part a.
+func (j JA4) start() string {
 	name := "i"
-	if slices.Contains(sent, 0) {
+	if j.Named {
 		name = "d"
 	}
-	a = fmt.Sprintf("t%s%s%02d%02d%s", t.ja4Version(), name, min(len(suites), 99), min(len(sent), 99), t.ja4ALPN())
-	hashed := slices.DeleteFunc(sent, func(code Code) bool { return code == 0 || code == 16 })
-	slices.Sort(suites)
-	slices.Sort(hashed)
-	if e := t.extension("signature_algorithms"); e != nil {
-		algorithms = hexadecimals(withoutGREASE(e.Algorithms))
-	}
-	return a, hexadecimals(suites), hexadecimals(hashed), algorithms
+	return fmt.Sprintf("t%s%s%02d%02d%s", ja4Version(j.Version), name, min(len(j.Ciphers), 99), min(j.Count, 99), j.ALPN)
 }
 
-func (t *TLS) ja4Version() string {
-	if t.MaxVersion == versionTLS13 {
-		return "13"
+func ja4Version(version Code) string {
+	if name, ok := ja4Versions[version]; ok {
+		return name
 	}
-	return "12"
+	return "00"
 }
 
-// ja4ALPN returns the first and last character of the first protocol.
-func (t *TLS) ja4ALPN() string {
-	e := t.extension("alpn")
-	if e == nil || len(e.Protocols) == 0 {
+var ja4Versions = map[Code]string{
+	0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
+	0xfeff: "d1", 0xfefd: "d2", 0xfefc: "d3",
+}
+
+// ja4ALPN returns the first and last character of a protocol.
+func ja4ALPN(protocol string) string {
+	if protocol == "" {
 		return "00"
 	}
-	protocol := e.Protocols[0]
-	first, last := protocol[0], protocol[len(protocol)-1]
-	if isAlphanumeric(first) && isAlphanumeric(last) {
-		return string([]byte{first, last})
+	ends := []byte{protocol[0], protocol[len(protocol)-1]}
+	if isAlphanumeric(ends[0]) && isAlphanumeric(ends[1]) {
+		return string(ends)
 	}
-	digits := hex.EncodeToString([]byte{first, last})
+	digits := hex.EncodeToString(ends)
 	return digits[:1] + digits[3:]
 }
 
