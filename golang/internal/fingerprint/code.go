@@ -26,6 +26,7 @@ func greaseValue() uint16 { return uint16(rand.Uint32N(16))*0x1010 + uint16(GREA
 var groupNames = map[string]Code{
 	"P-256": 0x0017, "P-384": 0x0018, "P-521": 0x0019,
 	"X25519": 0x001d, "X448": 0x001e, "X25519MLKEM768": 0x11ec,
+	"X25519Kyber768Draft00": 0x6399, // Chrome 124 to 130 (draft-tls-westerbaan-xyber768d00)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -211,18 +211,6 @@ func buildApplicationSettings(e *Extension, o *HelloOptions) utls.TLSExtension {
 	}
 }
 
-// buildPadding pads as BoringSSL does (RFC 7685), or always where a
-// fingerprint's string lists the extension.
-func buildPadding(e *Extension, _ *HelloOptions) utls.TLSExtension {
-	if !e.Always {
-		return &utls.UtlsPaddingExtension{GetPaddingLen: utls.BoringPaddingStyle}
-	}
-	return &utls.UtlsPaddingExtension{GetPaddingLen: func(unpadded int) (int, bool) {
-		length, _ := utls.BoringPaddingStyle(unpadded)
-		return length, true
-	}}
-}
-
 // buildTrustAnchors writes the list of draft-ietf-tls-trust-anchor-ids.
 func buildTrustAnchors(e *Extension, _ *HelloOptions) utls.TLSExtension {
 	list := make([]byte, 2, 512)

@@ -127,7 +127,7 @@ func (t *TLS) checkShares() error {
 }
 
 func canGenerate(group Code) bool {
-	for _, name := range []string{"X25519MLKEM768", "X25519", "P-256", "P-384", "P-521"} {
+	for _, name := range []string{"X25519MLKEM768", "X25519Kyber768Draft00", "X25519", "P-256", "P-384", "P-521"} {
 		if groupNames[name] == group {
 			return true
 		}
