@@ -151,7 +151,7 @@ func profileNamed(t testing.TB, name string) string {
 // defaults is a session's configuration as Python sends it.
 func defaults(t testing.TB) *envelope.Session {
 	return &envelope.Session{
-		Profile:               plainProfile(t),
+		Identity:              envelope.Identity{Profile: plainProfile(t)},
 		Redirects:             envelope.Redirects{Follow: true, Max: 10, AllowDowngrade: true},
 		EnableConnectionReuse: true,
 		MaxExpansion:          100,

@@ -107,6 +107,7 @@ func describeTLS(raw *message.TLS) *envelope.TLS {
 		ServerName: raw.ServerName,
 		Resumed:    raw.Resumed,
 		ECH:        raw.ECH,
+		JA4:        raw.JA4,
 	}
 	if raw.Group != 0 {
 		described.Group = tls.CurveID(raw.Group).String()

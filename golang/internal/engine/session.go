@@ -5,7 +5,6 @@
 package engine
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
@@ -61,7 +60,7 @@ func NewSession(config *envelope.Session, jar *cookie.Jar) (*Session, error) {
 	}
 	profile, err := profileOf(config)
 	if err != nil {
-		return nil, &OptionError{"profile", err}
+		return nil, &OptionError{"fingerprint", err}
 	}
 	connecting, err := transportConfig(config, profile)
 	if err != nil {
@@ -86,15 +85,15 @@ func checkSessionHeaders(config *envelope.Session) error {
 }
 
 func profileOf(config *envelope.Session) (*fingerprint.Profile, error) {
-	profile, err := fingerprint.Parse([]byte(config.Profile))
-	if err != nil || config.JA3 == "" {
-		return profile, err
+	choice := choiceOf(&config.Identity)
+	choice.ForceHTTP1, choice.MinVersion = config.ForceHTTP1, config.MinTLS
+	return choice.Resolve()
+}
+
+func choiceOf(i *envelope.Identity) fingerprint.Choice {
+	return fingerprint.Choice{
+		Profile: i.Profile, Bases: i.Bases, JA3: i.JA3, JA4R: i.JA4R, HTTP2: i.HTTP2Fingerprint, DisableGREASE: i.DisableGREASE,
 	}
-	ja3, err := fingerprint.ParseJA3(config.JA3)
-	if err != nil {
-		return nil, fmt.Errorf("ja3: %w", err)
-	}
-	return ja3.Apply(profile)
 }
 
 func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (transport.Config, error) {

@@ -43,6 +43,9 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 	case "certificates":
 		m := new(Certificates)
 		return m, func(field string) bool { return d.certificates(m, field) }
+	case "describe":
+		m := new(Describe)
+		return m, func(field string) bool { return d.identity(&m.Identity, field) }
 	case "stats":
 		return new(Stats), func(string) bool { return false }
 	}
@@ -148,16 +151,33 @@ func (d *decoder) redirects() *Redirects {
 }
 
 func (d *decoder) session(m *Session, field string) bool {
-	return d.identity(m, field) || d.verification(m, field) || d.behaviour(m, field) || d.limits(m, field)
+	return d.identity(&m.Identity, field) || d.appearance(m, field) || d.verification(m, field) || d.behaviour(m, field) || d.limits(m, field)
 }
 
-// identity reads what the other side sees.
-func (d *decoder) identity(m *Session, field string) bool {
+// identity reads whom the other side takes us for.
+func (d *decoder) identity(m *Identity, field string) bool {
 	switch field {
 	case "profile":
 		m.Profile = d.text()
+	case "bases":
+		m.Bases = d.texts()
 	case "ja3":
 		m.JA3 = d.text()
+	case "ja4r":
+		m.JA4R = d.text()
+	case "http2Fingerprint":
+		m.HTTP2Fingerprint = d.text()
+	case "disableGrease":
+		m.DisableGREASE = d.boolean()
+	default:
+		return false
+	}
+	return true
+}
+
+// appearance reads what else it sees.
+func (d *decoder) appearance(m *Session, field string) bool {
+	switch field {
 	case "userAgent":
 		m.UserAgent = d.text()
 	case "serverName":

@@ -35,6 +35,9 @@ func Append(b []byte, m any) []byte {
 	case *CertificateChain:
 		w.open("certificateChain")
 		w.blobs("certificates", m.Certificates)
+	case *Description:
+		w.open("description")
+		w.description(m)
 	case *StatsReply:
 		w.open("statsReply")
 		w.stats(m)
@@ -258,8 +261,22 @@ func (w *mapWriter) connection(c *Connection) {
 			inner.text("serverName", t.ServerName)
 			inner.flag("resumed", t.Resumed)
 			inner.flag("ech", t.ECH)
+			inner.text("ja4", t.JA4)
 		})
 	}
+}
+
+func (w *mapWriter) description(d *Description) {
+	w.text("ja3", d.JA3)
+	w.text("ja3Hash", d.JA3Hash)
+	w.text("ja4", d.JA4)
+	w.text("ja4r", d.JA4R)
+	w.text("ja4o", d.JA4O)
+	w.text("ja4ro", d.JA4RO)
+	w.text("akamai", d.Akamai)
+	w.text("akamaiHash", d.AkamaiHash)
+	w.text("peetprint", d.PeetPrint)
+	w.text("peetprintHash", d.PeetPrintHash)
 }
 
 func (w *mapWriter) timings(t *Timings) {

@@ -65,7 +65,10 @@ var toCore = map[string]any{
 		HeaderOrder:     []string{"b", "a"},
 	},
 	"session": &Session{
-		Profile: "{}", JA3: "771,4865,0,29,0", UserAgent: "me/1", ServerName: "inner.example",
+		Identity: Identity{
+			Profile: "{}", Bases: []string{"{}", "{ }"}, JA3: "771,4865,0,29,0", JA4R: "t12i010000_002f_", HTTP2Fingerprint: "|00|0|m,a,s,p", DisableGREASE: true,
+		},
+		UserAgent: "me/1", ServerName: "inner.example",
 		InsecureSkipVerify: true, CAFile: "ca.pem", CertFile: "c.pem", KeyFile: "k.pem", KeyPassword: "secret",
 		MinTLS: 0x0304, KeyLogFile: "keys.log", ForceHTTP1: true,
 		Headers:     []HeaderChange{{Name: "X-A", Value: "1"}, {Name: "Accept", Remove: true}},
@@ -80,6 +83,7 @@ var toCore = map[string]any{
 	"cookies to set":    &Cookies{Action: "set", Set: []Cookie{everyCookie}},
 	"cookies to delete": &Cookies{Action: "delete", Name: "a", Domain: "example.org", Path: "/"},
 	"certificates":      &Certificates{Connection: 7},
+	"describe":          &Describe{Identity{Profile: "{}", JA3: "771,4865,0,29,0"}},
 	"stats":             &Stats{},
 }
 
@@ -121,7 +125,7 @@ var fromCore = []struct {
 			Headers: []HeaderChange{{Name: "A", Value: "1"}, {Name: "Accept", Remove: true}}, KeepAuth: true, Hops: 2,
 		},
 		Connection: &Connection{ID: 7, Protocol: "h2", Reused: true, RemoteAddr: "127.0.0.1:443", LocalAddr: "127.0.0.1:5000", TLS: &TLS{
-			Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", ALPN: "h2", ServerName: "example.org", Resumed: true, ECH: true,
+			Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", ALPN: "h2", ServerName: "example.org", Resumed: true, ECH: true, JA4: "t13d1517h2_8daaf6152771_cb7bf5808d99",
 		}},
 		Timings:  Timings{Pool: time.Millisecond, DNS: 2 * time.Millisecond, Connect: 3 * time.Millisecond, TLS: 4 * time.Millisecond, Send: 5 * time.Millisecond, Wait: 6 * time.Millisecond, Total: 7 * time.Millisecond},
 		Trailers: message.Fields{{Name: "x-sum", Value: "1"}},
@@ -130,6 +134,9 @@ var fromCore = []struct {
 	{"made", &Made{Handle: 1<<32 | 5}},
 	{"no cookies", &CookieList{}},
 	{"cookies", &CookieList{Cookies: []Cookie{everyCookie}}},
+	{"description", &Description{
+		JA3: "771,47,,,", JA3Hash: "b", JA4: "c", JA4R: "d", JA4O: "e", JA4RO: "f", Akamai: "|00|0|m,a,s,p", AkamaiHash: "h", PeetPrint: "i", PeetPrintHash: "j",
+	}},
 	{"certificate chain", &CertificateChain{Certificates: [][]byte{{0x30, 0}, {0x30, 1}}}},
 	{"stats", &StatsReply{Sessions: 1, Exchanges: 2, Connections: 300, Goroutines: 4, HeapBytes: 1 << 20}},
 }

@@ -15,8 +15,7 @@ import (
 // Session ("session") makes a session: everything that stays the same from
 // request to request. It crosses once.
 type Session struct {
-	Profile    string // the profile's JSON document
-	JA3        string // overrides the profile's ClientHello
+	Identity
 	UserAgent  string // replaces the profile's
 	ServerName string // SNI and the name that is verified, instead of the URL's host
 
@@ -49,6 +48,17 @@ type Session struct {
 	MaxBodyBytes     int64   // body read into memory, decoded; 0 = no limit
 
 	CookieJar uint64 // handle of a session whose cookies this one shares; 0 = its own
+}
+
+// Identity is whose wire image to take: a profile, with notations that replace
+// parts of it.
+type Identity struct {
+	Profile          string   // its JSON document; "" = the closest of Bases
+	Bases            []string // documents of which the closest lends what JA3 or JA4R leave out
+	JA3              string   // replaces the ClientHello
+	JA4R             string   // likewise: JA4_r, JA4_ro, or the hash of a profile
+	HTTP2Fingerprint string   // replaces the opening of HTTP/2: Akamai's notation
+	DisableGREASE    bool     // leaves GREASE out of the ClientHello
 }
 
 // Timeouts by what is waited for; 0 = none. Those of a request replace the
@@ -169,6 +179,7 @@ type TLS struct {
 	ServerName string
 	Resumed    bool
 	ECH        bool
+	JA4        string // of the ClientHello that was sent
 }
 
 // Certificates ("certificates") asks for the chain of a connection: kilobytes
@@ -178,6 +189,17 @@ type Certificates struct{ Connection uint64 }
 // CertificateChain ("certificateChain") answers: DER, as sent, leaf first;
 // empty where the session no longer remembers the connection.
 type CertificateChain struct{ Certificates [][]byte }
+
+// Describe ("describe") asks for the notations of what a session would send.
+type Describe struct{ Identity }
+
+// Description ("description") answers.
+type Description struct {
+	JA3, JA3Hash             string
+	JA4, JA4R, JA4O, JA4RO   string
+	Akamai, AkamaiHash       string
+	PeetPrint, PeetPrintHash string
+}
 
 // Timings of the last hop; Total spans all of them.
 type Timings struct {

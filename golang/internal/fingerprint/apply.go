@@ -126,8 +126,7 @@ func (o *outline) extension(code Code, base *TLS) Extension {
 	}
 	for _, e := range base.Extensions {
 		if e.code() == code {
-			e.Algorithms, e.Versions, e.Groups = withoutGREASE(e.Algorithms), withoutGREASE(e.Versions), withoutGREASE(e.Groups)
-			e.Shares = slices.DeleteFunc(slices.Clone(e.Shares), func(s KeyShare) bool { return s.Group.isGREASE() })
+			e.dropGREASE()
 			return e
 		}
 	}

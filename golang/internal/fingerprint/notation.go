@@ -38,19 +38,15 @@ const (
 	idShares       Code = 51
 )
 
-// ReadClientHello reads a captured ClientHello, a handshake message with its
-// header. Of an extension whose content is malformed it tells the number alone.
-func ReadClientHello(message []byte) (*ClientHello, error) {
-	sent, err := ParseHello(message)
-	if err != nil {
-		return nil, err
-	}
-	h := &ClientHello{Version: sent.Version, Ciphers: sent.Ciphers}
-	for _, e := range sent.Extensions {
+// ClientHello returns what the notations tell of a hello that was sent. Of an
+// extension whose content is malformed that is the number alone.
+func (h *SentHello) ClientHello() *ClientHello {
+	told := &ClientHello{Version: h.Version, Ciphers: h.Ciphers}
+	for _, e := range h.Extensions {
 		content := e.Content()
-		h.add(e.ID, &content)
+		told.add(e.ID, &content)
 	}
-	return h, nil
+	return told
 }
 
 // ClientHello returns the hello that offers no session to a named host. Where
@@ -60,7 +56,7 @@ func (p *Profile) ClientHello() *ClientHello {
 	h := &ClientHello{Version: t.LegacyVersion, Ciphers: t.Ciphers}
 	for i := range t.Extensions {
 		e := &t.Extensions[i]
-		if e.Type != "pre_shared_key" && (e.Type != "padding" || e.Always) {
+		if e.Type != "pre_shared_key" && (e.Type != "padding" || e.Always || t.pads()) {
 			h.add(e.code(), e)
 		}
 	}

@@ -14,6 +14,8 @@ func (l *Library) control(target uint64, incoming any) (any, error) {
 	switch m := incoming.(type) {
 	case *envelope.Session:
 		return l.makeSession(m)
+	case *envelope.Describe:
+		return engine.Describe(&m.Identity)
 	case *envelope.Stats:
 		return l.stats(), nil
 	}

@@ -104,6 +104,7 @@ type TLS struct {
 	ServerName   string
 	Resumed      bool
 	ECH          bool
+	JA4          string              // of the ClientHello that was sent
 	Certificates []*x509.Certificate // the peer's chain as sent, leaf first
 }
 

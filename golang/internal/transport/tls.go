@@ -116,6 +116,10 @@ func (h *handshaker) client(raw wait.Conn, name, key string) (*tlsConn, error) {
 	if h.profile.TLS.SessionIDLength == 0 {
 		conn.HandshakeState.Hello.SessionId = nil // utls always makes one
 	}
+	if err := conn.BuildHandshakeState(); err != nil {
+		return nil, fmt.Errorf("profile %q: %w", h.profile.Name, err)
+	}
+	conn.hello = conn.HandshakeState.Hello.Raw
 	return conn, nil
 }
 

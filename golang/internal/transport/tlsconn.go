@@ -8,6 +8,7 @@ import (
 
 	utls "github.com/refraction-networking/utls"
 
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -18,6 +19,7 @@ import (
 type tlsConn struct {
 	*utls.UConn
 	carrier *carrier
+	hello   []byte // the first; a server may ask for another
 }
 
 var _ wait.Conn = (*tlsConn)(nil)
@@ -64,6 +66,10 @@ func (c *tlsConn) agreed(name string) *message.TLS {
 	if hello := c.HandshakeState.ServerHello; hello != nil {
 		info.Group = uint16(hello.ServerShare.Group)
 	}
+	if hello, err := fingerprint.ParseHello(c.hello); err == nil {
+		info.JA4 = hello.ClientHello().JA4(false).Hash()
+	}
+	c.hello = nil
 	return info
 }
 
