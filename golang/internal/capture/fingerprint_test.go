@@ -26,7 +26,7 @@ func list16(values ...uint16) []byte {
 // message is a ClientHello that says so much and no more.
 func message(version uint16, ciphers []uint16, extensions ...extension) []byte {
 	var b cryptobyte.Builder
-	b.AddUint8(messageHello)
+	b.AddUint8(1)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
 		b.AddUint16(version)
 		b.AddBytes(make([]byte, 32))
@@ -62,7 +62,7 @@ func TestJA3IsTheAuthors(t *testing.T) {
 			"769,4-5-10-9-100-98-3-6-19-18-99,,,", "de350869b8c85de67a350c8d186f11e6",
 		},
 	} {
-		if f := fingerprint(test.message); f == nil || f.JA3 != test.ja3 || f.JA3Hash != test.hash {
+		if f := notations(test.message); f == nil || f.JA3 != test.ja3 || f.JA3Hash != test.hash {
 			t.Errorf("%+v, want %s (%s)", f, test.ja3, test.hash)
 		}
 	}
@@ -75,9 +75,9 @@ func TestJA4IsTheAuthors(t *testing.T) {
 		0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035,
 	}
 	contents := map[uint16][]byte{
-		extensionALPN:       []byte("\x00\x0c\x02h2\x08http/1.1"),
-		extensionAlgorithms: list16(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601),
-		extensionVersions:   append([]byte{6}, list16(0x8a8a, 0x0304, 0x0303)[2:]...),
+		16: []byte("\x00\x0c\x02h2\x08http/1.1"),
+		13: list16(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601),
+		43: append([]byte{6}, list16(0x8a8a, 0x0304, 0x0303)[2:]...),
 	}
 	var extensions []extension
 	for _, id := range []uint16{
@@ -87,7 +87,7 @@ func TestJA4IsTheAuthors(t *testing.T) {
 		extensions = append(extensions, extension{id, contents[id]})
 	}
 	want := "t13d1516h2_8daaf6152771_e5627efa2ab1"
-	f := fingerprint(message(0x0303, ciphers, extensions...))
+	f := notations(message(0x0303, ciphers, extensions...))
 	if f.JA4 != want {
 		t.Errorf("JA4 %s, want %s", f.JA4, want)
 	}
@@ -98,21 +98,21 @@ func TestJA4IsTheAuthors(t *testing.T) {
 		t.Errorf("JA4_r %s\nwant  %s", f.JA4R, raw)
 	}
 	slices.Reverse(extensions)
-	if shuffled := fingerprint(message(0x0303, ciphers, extensions...)); shuffled.JA4 != want {
+	if shuffled := notations(message(0x0303, ciphers, extensions...)); shuffled.JA4 != want {
 		t.Errorf("JA4 of the shuffled hello %s", shuffled.JA4)
 	}
 }
 
 // TestJA4SaysWhatIsMissing: no name, no protocol, no extensions, an old version.
 func TestJA4SaysWhatIsMissing(t *testing.T) {
-	if f := fingerprint(message(0x0301, nil)); f.JA4 != "t10i000000_000000000000_000000000000" {
+	if f := notations(message(0x0301, nil)); f.JA4 != "t10i000000_000000000000_000000000000" {
 		t.Errorf("JA4 %s", f.JA4)
 	}
-	odd := extension{extensionALPN, []byte("\x00\x03\x02\xabZ")}
-	if f := fingerprint(message(0x0303, nil, odd)); f.JA4 != "t12i0001aa_000000000000_000000000000" {
+	odd := extension{16, []byte("\x00\x03\x02\xabZ")}
+	if f := notations(message(0x0303, nil, odd)); f.JA4 != "t12i0001aa_000000000000_000000000000" {
 		t.Errorf("JA4 %s", f.JA4)
 	}
-	if f := fingerprint([]byte{messageHello, 0, 0, 1, 3}); f != nil {
+	if f := notations([]byte{1, 0, 0, 1, 3}); f != nil {
 		t.Errorf("%+v of a hello that is cut off", f)
 	}
 }
@@ -128,10 +128,10 @@ func TestAkamaiNotation(t *testing.T) {
 		{Type: "SETTINGS", Flags: 1},
 	}
 	fields := []Field{{":method", "GET"}, {":path", "/"}, {":authority", "a"}, {":scheme", "https"}, {"x", "y"}}
-	if got, want := akamai(frames, fields), "1:65536;4:131072|12517377|3:0:0:201,5:1:3:1|m,p,a,s"; got != want {
+	if got, want := akamai(frames, fields).String(), "1:65536;4:131072|12517377|3:0:0:201,5:1:3:1|m,p,a,s"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got, want := akamai(nil, nil), "|00|0|"; got != want {
+	if got, want := akamai(nil, nil).String(), "|00|0|"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

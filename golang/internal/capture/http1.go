@@ -33,7 +33,10 @@ func (c *conn1) serve() error {
 			}
 			return err
 		}
-		if err := c.reply(request); err != nil || closes(request) {
+		if isWebSocket(request) {
+			return c.upgrade(request)
+		}
+		if ends, err := c.reply(request); err != nil || ends {
 			return err
 		}
 	}
@@ -60,22 +63,28 @@ func (c *conn1) read() (*Request, error) {
 	return request, nil
 }
 
-func (c *conn1) reply(request *Request) error {
-	content, err := c.seen.report(*request)
+// reply reports whether the connection ends with it.
+func (c *conn1) reply(request *Request) (ends bool, err error) {
+	r, err := c.seen.answer(request)
 	if err != nil {
-		return err
+		return true, err
 	}
-	out := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
-	for _, field := range answer(content) {
+	out := bytes.NewBufferString(statusLines[r.status])
+	for _, field := range r.fields {
 		fmt.Fprintf(out, "%s: %s\r\n", field[0], field[1])
+	}
+	if r.ends {
+		out.WriteString("Connection: close\r\n")
 	}
 	out.WriteString("\r\n")
 	if request.Method != "HEAD" {
-		out.Write(content)
+		out.Write(r.content)
 	}
 	_, err = c.conn.Write(out.Bytes())
-	return err
+	return r.ends || closes(request), err
 }
+
+var statusLines = map[int]string{200: "HTTP/1.1 200 OK\r\n", 303: "HTTP/1.1 303 See Other\r\n"}
 
 func (c *conn1) readBody(request *Request) error {
 	if strings.EqualFold(value(request.Fields, "transfer-encoding"), "chunked") {

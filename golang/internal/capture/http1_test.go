@@ -142,7 +142,7 @@ func FuzzHTTP1(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"))
 	f.Add([]byte("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\naGET"))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		conn := &conn1{conn: peer{bytes.NewReader(stream), io.Discard}, seen: &connection{}}
+		conn := &conn1{conn: peer{bytes.NewReader(stream), io.Discard}, seen: &connection{log: newLog()}}
 		if err := conn.serve(); err == nil && !bytes.Contains(stream, []byte("\r\n\r\n")) {
 			t.Error("ended without an error before any request ended")
 		}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strconv"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -100,6 +101,8 @@ func (c *conn2) record(header http2.FrameHeader) {
 		Type: header.Type.String(), Flags: byte(header.Flags), Stream: header.StreamID,
 		Length: header.Length, Payload: bytes.Clone(payload),
 	})
+	c.seen.frameBytes += len(payload) + frameHeader
+	c.seen.publish()
 }
 
 func (c *conn2) handle(frame http2.Frame) error {
@@ -217,24 +220,29 @@ func (c *conn2) reply(s *stream) error {
 	r := &s.request
 	r.Method, r.Target = value(r.Fields, ":method"), value(r.Fields, ":path")
 	r.Scheme, r.Authority = value(r.Fields, ":scheme"), value(r.Fields, ":authority")
-	content, err := c.seen.report(*r)
+	answer, err := c.seen.answer(r)
 	if err != nil {
 		return err
 	}
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	encoder.SetMaxDynamicTableSize(0) // a table would have to outlive the answer
-	encoder.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
-	for _, field := range answer(content) {
+	encoder.WriteField(hpack.HeaderField{Name: ":status", Value: strconv.Itoa(answer.status)})
+	for _, field := range answer.fields {
 		encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 	}
 	if r.Method != "HEAD" {
-		s.rest = content
+		s.rest = answer.content
+	}
+	if answer.ends { // the client takes another connection, and closes this one
+		if err := c.framer.WriteGoAway(c.last, http2.ErrCodeNo, nil); err != nil {
+			return err
+		}
 	}
 	err = c.framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: r.Stream, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: s.rest == nil,
+		StreamID: r.Stream, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: len(s.rest) == 0,
 	})
-	if err != nil || s.rest == nil {
+	if err != nil || len(s.rest) == 0 {
 		delete(c.streams, r.Stream)
 		return err
 	}

@@ -166,7 +166,7 @@ func FuzzHTTP2(f *testing.F) {
 	f.Add(stream.Bytes())
 	f.Fuzz(func(t *testing.T, frames []byte) {
 		in := io.MultiReader(strings.NewReader(http2.ClientPreface), bytes.NewReader(frames))
-		seen := &connection{}
+		seen := &connection{log: newLog()}
 		if err := newConn2(peer{in, io.Discard}, seen).serve(); err == nil {
 			t.Error("the end of the input was not seen")
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash"
-	"strconv"
 )
 
 // maxContent is how much of a body a report repeats; its length and hash are
@@ -48,6 +47,7 @@ type TLS struct {
 // Request is a request as it came. Bytes above 0x7f of fields are given as the
 // Latin-1 characters of the same number, so that none is lost.
 type Request struct {
+	Kind      string  `json:"kind"` // navigate, fetch, …
 	Method    string  `json:"method"`
 	Target    string  `json:"target"`
 	Scheme    string  `json:"scheme,omitempty"`    // HTTP/2
@@ -102,47 +102,86 @@ func (h *Hex) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// connection is what the requests of one connection have in common.
+// connection is what the requests of one connection have in common. Only its own
+// goroutine touches it; the log gets copies.
 type connection struct {
-	about  Connection
-	tap    *tap                 // nil in the clear
-	state  *tls.ConnectionState // nil in the clear
-	frames []Frame
+	log      *log
+	about    Connection
+	tap      *tap                       // nil in the clear
+	state    func() tls.ConnectionState // nil in the clear
+	frames   []Frame
+	requests []Request
+	hello    *Fingerprint
+	akamai   string
+	failed   error
+
+	frameBytes, requestBytes int
 }
 
-// report is the reply to the next request on the connection.
-func (c *connection) report(request Request) ([]byte, error) {
+// report notes the next request on the connection and describes it.
+func (c *connection) report(request *Request) ([]byte, error) {
 	c.about.Requests++
 	request.Body.finish()
-	report := Report{Connection: c.about, Frames: c.frames, Request: request}
-	if c.state != nil {
-		report.TLS = c.handshake()
+	if c.frames != nil && c.akamai == "" {
+		c.akamai = akamai(c.frames, request.Fields).String()
 	}
-	if c.frames != nil {
-		report.Akamai = akamai(c.frames, request.Fields)
-	}
-	return json.Marshal(report)
+	c.keep(*request)
+	c.log.count(request.Target)
+	c.publish()
+	return json.Marshal(Report{Connection: c.about, TLS: c.handshake(), Frames: c.frames, Akamai: c.akamai, Request: *request})
 }
 
+// keep remembers a request; of too many the older half is forgotten.
+func (c *connection) keep(request Request) {
+	c.requests = append(c.requests, request)
+	c.requestBytes += request.size()
+	if len(c.requests) <= maxRequests && c.requestBytes <= maxRequestBytes {
+		return
+	}
+	c.requests = append([]Request(nil), c.requests[len(c.requests)/2:]...)
+	c.requestBytes = 0
+	for i := range c.requests {
+		c.requestBytes += c.requests[i].size()
+	}
+}
+
+// size is about what the request takes in memory.
+func (r *Request) size() int { return 256 + 4*len(r.Head) + len(r.Body.Content) + 8*len(r.Body.Chunks) }
+
+// publish gives the log what is known by now.
+func (c *connection) publish() {
+	seen := Seen{Connection: c.about, TLS: c.handshake(), Frames: c.frames, Akamai: c.akamai, Requests: c.requests}
+	if c.failed != nil {
+		seen.Error = c.failed.Error()
+	}
+	seen.size = c.frameBytes + c.requestBytes + maxHello
+	c.log.put(seen)
+}
+
+// handshake returns nil in the clear.
 func (c *connection) handshake() *TLS {
-	sent := hellos(c.tap.opening)
-	if c.state.Version < tls.VersionTLS13 && len(sent) > 1 {
+	if c.state == nil {
+		return nil
+	}
+	sent, state := hellos(c.tap.opening), c.state()
+	if state.Version < tls.VersionTLS13 && len(sent) > 1 {
 		// What follows there is encrypted and only looks like a hello.
 		sent = sent[:1]
 	}
 	seen := &TLS{
-		Version:    point(c.state.Version),
-		Cipher:     point(c.state.CipherSuite),
-		Group:      point(uint16(c.state.CurveID)),
-		ALPN:       c.state.NegotiatedProtocol,
-		ServerName: c.state.ServerName,
-		Resumed:    c.state.DidResume,
+		Version:    point(state.Version),
+		Cipher:     point(state.CipherSuite),
+		Group:      point(uint16(state.CurveID)),
+		ALPN:       state.NegotiatedProtocol,
+		ServerName: state.ServerName,
+		Resumed:    state.DidResume,
 		Hellos:     sent,
 		Records:    c.tap.records,
 	}
-	if len(sent) > 0 {
-		seen.Fingerprint = fingerprint(sent[0])
+	if len(sent) > 0 && c.hello == nil {
+		c.hello = notations(sent[0])
 	}
+	seen.Fingerprint = c.hello
 	return seen
 }
 
@@ -157,9 +196,4 @@ func latin1(b []byte) string {
 		characters[i] = rune(octet)
 	}
 	return string(characters)
-}
-
-// answer is the head of every answer, as the versions' common fields.
-func answer(content []byte) []Field {
-	return []Field{{"content-type", "application/json"}, {"content-length", strconv.Itoa(len(content))}}
 }

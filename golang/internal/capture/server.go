@@ -1,7 +1,8 @@
-// Package capture is an HTTP server that answers each request with what it saw
-// on the wire: the ClientHello's bytes, the frames, the header block, the head
-// exactly as it came. Tests and users see with it what a client sends; it
-// shares no code with the client that it judges.
+// Package capture is an HTTP server that remembers what it saw on the wire, and
+// answers each request with it: the ClientHello's bytes, the frames, the header
+// block, the head exactly as it came. Tests and users see with it what a client
+// sends, and a log of a client can be made into the profile that it implies. It
+// shares none of the code that sends.
 package capture
 
 import (
@@ -12,6 +13,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // Config says where a Server listens and what it speaks.
@@ -20,6 +22,8 @@ type Config struct {
 	TLS       bool             // with a certificate of its own making unless one is given
 	Cert      *tls.Certificate // presented when TLS is on
 	Protocols []string         // ALPN, in the server's order of preference; all when empty
+	Retry     bool             // accept only a group that clients send no key for: HelloRetryRequest
+	NoTickets bool             // give no session tickets
 }
 
 // Server is a running capture server.
@@ -27,6 +31,7 @@ type Server struct {
 	listener  net.Listener
 	tls       *tls.Config // nil in the clear
 	authority []byte
+	log       *log
 
 	running  sync.WaitGroup
 	mu       sync.Mutex
@@ -36,12 +41,16 @@ type Server struct {
 	failures []error
 }
 
-// maxFailures bounds what Failures remembers.
-const maxFailures = 100
+const (
+	maxFailures = 100 // that Failures remembers
+	maxOpen     = 1000
+	// idle is how long a client may say nothing.
+	idle = 2 * time.Minute
+)
 
 // Serve starts a server; Close ends it.
 func Serve(cfg Config) (*Server, error) {
-	s := &Server{open: make(map[net.Conn]struct{})}
+	s := &Server{open: make(map[net.Conn]struct{}), log: newLog()}
 	if cfg.TLS {
 		if err := s.configureTLS(cfg); err != nil {
 			return nil, err
@@ -62,7 +71,7 @@ func Serve(cfg Config) (*Server, error) {
 
 func (s *Server) configureTLS(cfg Config) error {
 	if cfg.Cert == nil {
-		cert, authority, err := selfMade()
+		cert, authority, err := selfMade(cfg.Address)
 		if err != nil {
 			return fmt.Errorf("make a certificate: %w", err)
 		}
@@ -71,19 +80,37 @@ func (s *Server) configureTLS(cfg Config) error {
 	if len(cfg.Protocols) == 0 {
 		cfg.Protocols = []string{"h2", "http/1.1"}
 	}
-	s.tls = &tls.Config{Certificates: []tls.Certificate{*cfg.Cert}, NextProtos: cfg.Protocols}
+	s.tls = &tls.Config{
+		Certificates: []tls.Certificate{*cfg.Cert}, NextProtos: cfg.Protocols, SessionTicketsDisabled: cfg.NoTickets,
+	}
+	if cfg.Retry {
+		s.tls.CurvePreferences = []tls.CurveID{tls.CurveP384}
+	}
 	return nil
 }
 
 // Addr is the address the server listens on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// URL is the server's root.
+// URL is the server's root. Loopback goes by its name: a client sends no
+// server_name for an address.
 func (s *Server) URL() string {
-	if s.tls == nil {
-		return "http://" + s.Addr().String()
+	host, port, _ := net.SplitHostPort(s.Addr().String())
+	if host == "127.0.0.1" {
+		host = "localhost"
 	}
-	return "https://" + s.Addr().String()
+	if s.tls == nil {
+		return "http://" + net.JoinHostPort(host, port)
+	}
+	return "https://" + net.JoinHostPort(host, port)
+}
+
+// Leaf is the server's certificate in DER; nil in the clear.
+func (s *Server) Leaf() []byte {
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.Certificates[0].Certificate[0]
 }
 
 // Authority is the PEM certificate of the authority that signed the server's
@@ -122,7 +149,7 @@ func (s *Server) accept() {
 		id, ok := s.admit(conn)
 		if !ok {
 			conn.Close()
-			return
+			continue
 		}
 		s.running.Go(func() {
 			defer s.release(conn)
@@ -134,7 +161,7 @@ func (s *Server) accept() {
 func (s *Server) admit(conn net.Conn) (uint64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || len(s.open) == maxOpen {
 		return 0, false
 	}
 	s.accepted++
@@ -171,24 +198,49 @@ func (s *Server) guard(conn net.Conn, id uint64) (err error) {
 
 // serve speaks to one client until it goes.
 func (s *Server) serve(raw net.Conn, id uint64) error {
-	seen := &connection{about: Connection{ID: id, RemoteAddr: raw.RemoteAddr().String(), Protocol: "http/1.1"}}
-	conn := raw
+	seen := &connection{
+		log:   s.log,
+		about: Connection{ID: id, RemoteAddr: raw.RemoteAddr().String(), Protocol: "http/1.1"},
+	}
+	err := s.speak(patient{raw}, seen)
+	seen.failed = err
+	seen.publish()
+	return err
+}
+
+func (s *Server) speak(conn net.Conn, seen *connection) error {
 	if s.tls != nil {
-		seen.tap = &tap{Conn: raw}
+		seen.tap = &tap{Conn: conn}
 		secure := tls.Server(seen.tap, s.tls)
+		seen.state, conn = secure.ConnectionState, secure
 		if err := secure.Handshake(); err != nil {
 			return fmt.Errorf("TLS handshake: %w", err)
 		}
 		// The close_notify that ends TLS politely; the connection itself is release's.
 		defer secure.CloseWrite()
-		state := secure.ConnectionState()
-		seen.state, conn = &state, secure
+		if secure.ConnectionState().NegotiatedProtocol == "h2" {
+			seen.about.Protocol = "h2"
+		}
 	}
-	if seen.state != nil && seen.state.NegotiatedProtocol == "h2" {
-		seen.about.Protocol = "h2"
+	seen.publish()
+	if seen.about.Protocol == "h2" {
 		return ended(newConn2(conn, seen).serve())
 	}
 	return ended((&conn1{conn: conn, seen: seen}).serve())
+}
+
+// patient is a connection that gives up on a client that says nothing, and on
+// one that does not listen.
+type patient struct{ net.Conn }
+
+func (p patient) Read(b []byte) (int, error) {
+	p.SetReadDeadline(time.Now().Add(idle))
+	return p.Conn.Read(b)
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	p.SetWriteDeadline(time.Now().Add(idle))
+	return p.Conn.Write(b)
 }
 
 // ended drops the error that is only the client's leaving.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 )
@@ -14,8 +15,9 @@ const (
 
 // Record is the header of one TLS record (RFC 8446 section 5.1).
 type Record struct {
-	Type   byte `json:"type"`
-	Length int  `json:"length"`
+	Type    byte `json:"type"`
+	Version Hex  `json:"version"`
+	Length  int  `json:"length"`
 }
 
 // tap reads a client's TLS records on their way to crypto/tls, which keeps
@@ -58,7 +60,7 @@ func (t *tap) readHeader(p []byte) []byte {
 	if len(t.header) == 5 {
 		t.left = int(binary.BigEndian.Uint16(t.header[3:]))
 		if len(t.records) < maxRecords {
-			t.records = append(t.records, Record{Type: t.header[0], Length: t.left})
+			t.records = append(t.records, Record{t.header[0], bytes.Clone(t.header[1:3]), t.left})
 		}
 	}
 	return p[n:]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"net"
+	"reflect"
 	"testing"
 )
 
@@ -71,7 +72,7 @@ func TestHelloMayBeSplit(t *testing.T) {
 		if len(got) != 2 || string(got[0]) != "\x01\x00\x00\x02ab" || string(got[1]) != "\x01\x00\x00\x01c" {
 			t.Errorf("hellos %q", got)
 		}
-		if len(seen.records) != 5 || seen.records[4] != (Record{Type: 23, Length: 2}) {
+		if len(seen.records) != 5 || !reflect.DeepEqual(seen.records[4], Record{23, Hex{3, 3}, 2}) {
 			t.Errorf("records %v", seen.records)
 		}
 	}
@@ -94,7 +95,7 @@ func FuzzTap(f *testing.F) {
 			if !bytes.HasPrefix(rest, hello) {
 				t.Errorf("hello %x is not in %x", hello, rest)
 			}
-			fingerprint(hello)
+			notations(hello)
 			rest = rest[len(hello):]
 		}
 	})

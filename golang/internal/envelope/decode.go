@@ -6,8 +6,8 @@ import (
 )
 
 // Decode reads a message that comes to the core from its envelope, base64 of
-// msgpack. The result is a *Session, *Request, *Cookies, *Certificates or
-// *Stats; the error is an *Error of kind InvalidMessage.
+// msgpack. The result is a pointer to one of the schema's structs; the error is
+// an *Error of kind InvalidMessage.
 func Decode(envelope string) (any, error) {
 	raw, err := base64.StdEncoding.DecodeString(envelope)
 	if err != nil {
@@ -43,6 +43,15 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 	case "certificates":
 		m := new(Certificates)
 		return m, func(field string) bool { return d.certificates(m, field) }
+	case "capture":
+		m := new(Capture)
+		return m, func(field string) bool { return d.capture(m, field) }
+	case "captured":
+		m := new(Captured)
+		return m, func(field string) bool { return d.captured(m, field) }
+	case "imply":
+		m := new(Imply)
+		return m, func(field string) bool { return d.imply(m, field) }
 	case "describe":
 		m := new(Describe)
 		return m, func(field string) bool { return d.identity(&m.Identity, field) }
@@ -329,5 +338,61 @@ func (d *decoder) certificates(m *Certificates, field string) bool {
 		return false
 	}
 	m.Connection = d.handle()
+	return true
+}
+
+func (d *decoder) capture(m *Capture, field string) bool {
+	switch field {
+	case "address":
+		m.Address = d.text()
+	case "tls":
+		m.TLS = d.boolean()
+	case "certFile":
+		m.CertFile = d.text()
+	case "keyFile":
+		m.KeyFile = d.text()
+	case "protocols":
+		m.Protocols = d.texts()
+	case "retry":
+		m.Retry = d.boolean()
+	case "noTickets":
+		m.NoTickets = d.boolean()
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) captured(m *Captured, field string) bool {
+	switch field {
+	case "requests":
+		m.Requests = int(d.count())
+	case "target":
+		m.Target = d.text()
+	case "timeout":
+		m.Timeout = d.milliseconds()
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) imply(m *Imply, field string) bool {
+	switch field {
+	case "captures":
+		m.Captures = d.texts()
+	case "name":
+		m.Name = d.text()
+	case "browser":
+		m.Browser = d.text()
+	case "version":
+		m.Version = d.text()
+	case "os":
+		m.OS = d.text()
+	case "date":
+		m.Date = d.text()
+	default:
+		return false
+	}
 	return true
 }

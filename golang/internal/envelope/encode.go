@@ -13,8 +13,7 @@ import (
 )
 
 // Append appends the msgpack of a message that leaves the core; the boundary
-// puts base64 around it. m is a *Response, *Error, *Made, *CookieList,
-// *CertificateChain or *StatsReply.
+// puts base64 around it. m is a pointer to one of the schema's structs.
 func Append(b []byte, m any) []byte {
 	w := mapWriter{b: b}
 	switch m := m.(type) {
@@ -35,6 +34,12 @@ func Append(b []byte, m any) []byte {
 	case *CertificateChain:
 		w.open("certificateChain")
 		w.blobs("certificates", m.Certificates)
+	case *Capturing:
+		w.open("capturing")
+		w.capturing(m)
+	case *Document:
+		w.open("document")
+		w.text("text", m.Text)
 	case *Description:
 		w.open("description")
 		w.description(m)
@@ -153,6 +158,13 @@ func (w *mapWriter) blobs(name string, values [][]byte) {
 	w.key(name)
 	w.b = msgp.AppendArrayHeader(w.b, uint32(len(values)))
 	for _, value := range values {
+		w.b = msgp.AppendBytes(w.b, value)
+	}
+}
+
+func (w *mapWriter) blob(name string, value []byte) {
+	if len(value) > 0 {
+		w.key(name)
 		w.b = msgp.AppendBytes(w.b, value)
 	}
 }
@@ -289,10 +301,19 @@ func (w *mapWriter) timings(t *Timings) {
 	w.milliseconds("total", t.Total)
 }
 
+func (w *mapWriter) capturing(c *Capturing) {
+	w.handle("handle", c.Handle)
+	w.text("url", c.URL)
+	w.text("authority", c.Authority)
+	w.blob("leaf", c.Leaf)
+	w.text("keyPin", c.KeyPin)
+}
+
 func (w *mapWriter) stats(s *StatsReply) {
 	w.integer("sessions", int64(s.Sessions))
 	w.integer("exchanges", int64(s.Exchanges))
 	w.integer("connections", int64(s.Connections))
+	w.integer("captures", int64(s.Captures))
 	w.integer("goroutines", int64(s.Goroutines))
 	w.integer("heapBytes", int64(s.HeapBytes))
 }

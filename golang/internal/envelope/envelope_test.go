@@ -84,7 +84,13 @@ var toCore = map[string]any{
 	"cookies to delete": &Cookies{Action: "delete", Name: "a", Domain: "example.org", Path: "/"},
 	"certificates":      &Certificates{Connection: 7},
 	"describe":          &Describe{Identity{Profile: "{}", JA3: "771,4865,0,29,0"}},
-	"stats":             &Stats{},
+	"capture":           &Capture{},
+	"capture with everything": &Capture{
+		Address: "127.0.0.1:8443", TLS: true, CertFile: "c.pem", KeyFile: "k.pem", Protocols: []string{"http/1.1"}, Retry: true, NoTickets: true,
+	},
+	"captured": &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
+	"imply":    &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
+	"stats":    &Stats{},
 }
 
 var everyCookie = Cookie{Name: "a", Domain: "example.org", Path: "/", HostOnly: true, Secure: true, HTTPOnly: true, SameSite: "Lax", Expires: 1800000000}
@@ -138,7 +144,9 @@ var fromCore = []struct {
 		JA3: "771,47,,,", JA3Hash: "b", JA4: "c", JA4R: "d", JA4O: "e", JA4RO: "f", Akamai: "|00|0|m,a,s,p", AkamaiHash: "h", PeetPrint: "i", PeetPrintHash: "j",
 	}},
 	{"certificate chain", &CertificateChain{Certificates: [][]byte{{0x30, 0}, {0x30, 1}}}},
-	{"stats", &StatsReply{Sessions: 1, Exchanges: 2, Connections: 300, Goroutines: 4, HeapBytes: 1 << 20}},
+	{"capturing", &Capturing{Handle: 1<<32 | 6, URL: "https://localhost:8443", Authority: "PEM", Leaf: []byte{0x30, 0}, KeyPin: "AA=="}},
+	{"document", &Document{Text: "{}"}},
+	{"stats", &StatsReply{Sessions: 1, Exchanges: 2, Connections: 300, Captures: 5, Goroutines: 4, HeapBytes: 1 << 20}},
 }
 
 // Every message that leaves the core has the bytes that Python was tested with.

@@ -217,6 +217,48 @@ type Cookies struct {
 // CookieList ("cookieList") answers Cookies.
 type CookieList struct{ Cookies []Cookie }
 
+// Capture ("capture") starts a capture server: see package capture. It listens
+// until its handle is closed.
+type Capture struct {
+	Address           string // "host:port"; "" = loopback, a free port
+	TLS               bool
+	CertFile, KeyFile string   // PEM; "" = made for the occasion
+	Protocols         []string // ALPN; nil = h2 and http/1.1
+	Retry             bool     // make clients start anew (HelloRetryRequest)
+	NoTickets         bool     // give no session tickets
+}
+
+// Capturing ("capturing") answers Capture.
+type Capturing struct {
+	Handle    uint64
+	URL       string
+	Authority string // PEM: what to verify with; "" in the clear or with a certificate that was given
+	Leaf      []byte // DER of the certificate; nil in the clear
+	KeyPin    string // base64 of the SHA-256 of its public key, as Chromium takes it
+}
+
+// Captured ("captured") asks a capture server what it has seen, as soon as that is
+// at least so much or the time is over. A Document answers.
+type Captured struct {
+	Requests int    // in all
+	Target   string // one whose target begins like this
+	Timeout  time.Duration
+}
+
+// Imply ("imply") makes a profile of what capture servers have seen of one client.
+// A Document answers.
+type Imply struct {
+	Captures []string // Documents that answered Captured
+	Name     string
+	Browser  string // for the profile's source, as the next two
+	Version  string
+	OS       string
+	Date     string
+}
+
+// Document ("document") is JSON.
+type Document struct{ Text string }
+
 // Made ("made") answers a message that made something.
 type Made struct{ Handle uint64 }
 
@@ -226,6 +268,6 @@ type Stats struct{}
 
 // StatsReply ("statsReply") answers.
 type StatsReply struct {
-	Sessions, Exchanges, Connections, Goroutines int
-	HeapBytes                                    uint64
+	Sessions, Exchanges, Connections, Captures, Goroutines int
+	HeapBytes                                              uint64
 }

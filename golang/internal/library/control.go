@@ -4,16 +4,23 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/cycletls/cycletls/golang/internal/capture"
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 )
 
 // control handles every message but a request.
-func (l *Library) control(target uint64, incoming any) (any, error) {
+func (l *Library) control(target uint64, incoming any, signals func() bool) (any, error) {
 	switch m := incoming.(type) {
 	case *envelope.Session:
 		return l.makeSession(m)
+	case *envelope.Capture:
+		return l.startCapture(m)
+	case *envelope.Captured:
+		return l.captured(target, m, signals)
+	case *envelope.Imply:
+		return imply(m)
 	case *envelope.Describe:
 		return engine.Describe(&m.Identity)
 	case *envelope.Stats:
@@ -78,6 +85,8 @@ func (l *Library) stats() *envelope.StatsReply {
 			reply.Connections += live.Connections()
 		case *exchange:
 			reply.Exchanges++
+		case *capture.Server:
+			reply.Captures++
 		}
 	})
 	return reply

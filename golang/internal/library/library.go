@@ -13,6 +13,7 @@ import (
 	"io"
 	"runtime/debug"
 
+	"github.com/cycletls/cycletls/golang/internal/capture"
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/message"
@@ -53,7 +54,7 @@ func (l *Library) Call(target uint64, text string, body, buffer []byte, signals 
 	if request, ok := incoming.(*envelope.Request); ok {
 		return l.request(target, request, body, buffer, signals)
 	}
-	answer, err := l.control(target, incoming)
+	answer, err := l.control(target, incoming, signals)
 	if err != nil {
 		return failed(err)
 	}
@@ -169,8 +170,8 @@ func (l *Library) Cancel(handle uint64) bool {
 	return ok
 }
 
-// Close ends what the handle names, a session with all that belongs to it. It
-// reports whether there was anything; closing twice is harmless.
+// Close ends what the handle names, a session or a capture server with all that
+// belongs to it. It reports whether there was anything; closing twice is harmless.
 func (l *Library) Close(handle uint64) bool {
 	switch closing := l.handles.remove(handle).(type) {
 	case *exchange:
@@ -180,6 +181,9 @@ func (l *Library) Close(handle uint64) bool {
 		closing.end()
 		return true
 	case *engine.Session:
+		closing.Close()
+		return true
+	case *capture.Server:
 		closing.Close()
 		return true
 	}

@@ -1,0 +1,161 @@
+package capture
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
+	"github.com/cycletls/cycletls/golang/internal/hpack"
+)
+
+const (
+	flagPadded   = 0x08
+	flagPriority = 0x20
+)
+
+// impliedHTTP2 reads the HTTP/2 connection that carried most requests.
+func impliedHTTP2(seen []Seen, note func(string, ...any)) fingerprint.HTTP2 {
+	h := fingerprint.HTTP2{Settings: []fingerprint.Setting{}}
+	var best *Seen
+	for i := range seen {
+		s := &seen[i]
+		if s.Connection.Protocol == "h2" && len(s.Requests) > 0 && (best == nil || len(s.Requests) > len(best.Requests)) {
+			best = s
+		}
+	}
+	if best == nil {
+		note("No HTTP/2 was captured.")
+		return h
+	}
+	requests := slices.SortedFunc(slices.Values(best.Requests), func(a, b Request) int { return cmp.Compare(a.Stream, b.Stream) })
+	opening := akamai(best.Frames, requests[0].Fields)
+	h.Settings = append(h.Settings, opening.Settings...)
+	h.WindowUpdate, h.PriorityFrames, h.PseudoOrder = opening.WindowUpdate, opening.PriorityFrames, opening.PseudoOrder
+	h.FirstStreamID = requests[0].Stream
+	h.StreamWindow = streamWindow(best.Frames)
+	h.HeadersPriority, h.UrgencyWeights = headersPriority(best.Frames, requests)
+	policy, exact := impliedPolicy(requests)
+	if h.HPACK = policy.String(); !exact {
+		note("Its HPACK is none that is known; %s comes closest.", h.HPACK)
+	}
+	return h
+}
+
+// streamWindow is the WINDOW_UPDATE that follows the HEADERS of every stream.
+func streamWindow(frames []Frame) (increment uint32) {
+	for i, frame := range frames {
+		if frame.Type != "HEADERS" {
+			continue
+		}
+		if i+1 >= len(frames) || frames[i+1].Type != "WINDOW_UPDATE" || frames[i+1].Stream != frame.Stream {
+			return 0
+		}
+		update := frames[i+1].Payload
+		if len(update) != 4 {
+			return 0
+		}
+		increment = uint32(update[0])<<24 | uint32(update[1])<<16 | uint32(update[2])<<8 | uint32(update[3])
+	}
+	return increment
+}
+
+// headersPriority is what the first HEADERS says, and whether the weights follow
+// the urgency of the requests, which takes two that differ to see.
+func headersPriority(frames []Frame, requests []Request) (first *fingerprint.Priority, byUrgency bool) {
+	weights := make(map[uint32]int)
+	for _, frame := range frames {
+		priority := priorityOf(frame)
+		if priority == nil {
+			continue
+		}
+		if weights[frame.Stream] = priority.Weight; first == nil {
+			first = priority
+		}
+	}
+	distinct := make(map[int]bool)
+	for _, r := range requests {
+		weight, ok := weights[r.Stream]
+		if !ok || weight != urgencyWeight(value(r.Fields, "priority")) {
+			return first, false
+		}
+		distinct[weight] = true
+	}
+	if len(distinct) > 1 {
+		first.Weight = urgencyWeight("u=0") // of a navigation, whatever came first
+	}
+	return first, len(distinct) > 1
+}
+
+// priorityOf returns the priority in a HEADERS frame (RFC 7540 section 6.2).
+func priorityOf(frame Frame) *fingerprint.Priority {
+	payload := frame.Payload
+	if frame.Type != "HEADERS" || frame.Flags&flagPriority == 0 {
+		return nil
+	}
+	if frame.Flags&flagPadded != 0 && len(payload) > 0 {
+		payload = payload[1:]
+	}
+	if len(payload) < 5 {
+		return nil
+	}
+	priority := readPriority(payload[:5])
+	return &priority
+}
+
+// urgencyWeight is Chromium's rule (RFC 9218 urgencies from 0 to 7, 3 where
+// nothing is said).
+func urgencyWeight(priority string) int {
+	urgency := 3
+	for member := range strings.SplitSeq(priority, ",") {
+		if digit, ok := strings.CutPrefix(strings.TrimSpace(member), "u="); ok && len(digit) == 1 && digit >= "0" && digit <= "7" {
+			urgency = int(digit[0] - '0')
+		}
+	}
+	return 256 - urgency*73/2
+}
+
+// impliedPolicy writes the header blocks again with each policy and returns the
+// one that comes closest to the bytes that came, and whether all are equal. The
+// tables agree only if no block is missing: these begin with the connection's
+// first.
+func impliedPolicy(requests []Request) (best hpack.Policy, exact bool) {
+	most := -1
+	for _, policy := range []hpack.Policy{hpack.Plain, hpack.Quiche, hpack.Gecko} {
+		encoder, equal := hpack.NewEncoder(policy), 0
+		for i := range requests {
+			if bytes.Equal(encodeAgain(encoder, requests[i].Fields), requests[i].Head) {
+				equal++
+			}
+		}
+		if equal > most {
+			best, most = policy, equal
+		}
+	}
+	return best, most == len(requests)
+}
+
+// encodeAgain puts cookie crumbs together first: into how many a policy splits
+// them is its own affair.
+func encodeAgain(encoder *hpack.Encoder, fields []Field) []byte {
+	block := encoder.Begin(nil)
+	for i := 0; i < len(fields); i++ {
+		name, content := fields[i][0], octets(fields[i][1])
+		for name == "cookie" && i+1 < len(fields) && fields[i+1][0] == "cookie" {
+			i++
+			content += "; " + octets(fields[i][1])
+		}
+		block = encoder.Append(block, octets(name), content)
+	}
+	return block
+}
+
+// octets undoes latin1.
+func octets(text string) string {
+	raw := make([]byte, 0, len(text))
+	for _, r := range text {
+		raw = append(raw, byte(r))
+	}
+	return string(raw)
+}
