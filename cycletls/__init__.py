@@ -58,7 +58,7 @@ from ._exceptions import (
 )
 from ._headers import Headers
 from ._lazy import TYPE_CHECKING, __getattr__  # noqa: F401  # PEP 562: Python calls it
-from ._profiles import profiles
+from ._registry import profiles
 from ._request import Request
 from ._response import TLS, Connection, Response, Timings
 from ._session import CycleTLS, Session

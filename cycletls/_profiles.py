@@ -1,19 +1,43 @@
-"""Finding profiles: by name among those that come with the package, or by path."""
+"""Finding profiles: by name, whole or in part, or by path."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from ._exceptions import InvalidOption
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 _FOLDER = os.path.join(os.path.dirname(__file__), "profiles")
 
+_DESKTOPS: Final = frozenset({"linux", "macos", "windows"})
+
+_NEAREST: Final = {
+    "brave-1-63": "brave-146",
+    "chrome-121": "chrome-120",
+    "chrome-122": "chrome-123",
+    "chrome-125": "chrome-124",
+    "edge-121": "edge-120",
+    "edge-122": "edge-120",
+    "firefox-121": "firefox-133",
+    "firefox-122": "firefox-133",
+    "firefox-123": "firefox-133",
+    "firefox-124": "firefox-133",
+    "opera-106": "opera-131",
+    "samsung-browser-23": "chrome-131-android",
+}
+"""CycleTLS' names of versions that nobody has described: the nearest of the same browser (Samsung's is Chromium)."""
+
+_registered: dict[str, str] = {}
 _documents: dict[str, str] = {}
 
 
-def profiles() -> list[str]:
-    """Return the names of the profiles that come with this package, e.g. ``"chrome-156-linux"``."""
-    return sorted(name[:-5] for name in os.listdir(_FOLDER) if name.endswith(".json"))
+def profile_names() -> list[str]:
+    """Return the full names of all profiles, browser by browser from the oldest version to the newest."""
+    return sorted({*_files(), *_registered}, key=_parts)
 
 
 def profile_document(reference: str | None) -> str:
@@ -34,8 +58,56 @@ def profile_document(reference: str | None) -> str:
     return _documents[reference]
 
 
+def resolve_name(name: str) -> str:
+    """Return the full name of the profile that a name means.
+
+    A name may leave out system and version, which then are a desktop's and the
+    newest: ``"chrome"``, ``"chrome-android"``, ``"safari-26-ios"``,
+    ``"chrome_120"``. Where several are equal, Windows comes before macOS before
+    Linux. CycleTLS' names of versions that nobody has described mean the
+    nearest version.
+
+    Raises:
+        InvalidOption: there is no such profile.
+    """
+    stem = _canonical(name)
+    known = profile_names()
+    if stem in known:
+        return stem
+    browser, version, system = _parts(_NEAREST.get(stem, stem))
+    fitting = []
+    for candidate in known:
+        its_browser, its_version, its_system = _parts(candidate)
+        if its_browser == browser and its_version[: len(version)] == version and system in ("", its_system):
+            fitting.append((its_system in _DESKTOPS, its_version, its_system, candidate))
+    if not fitting:
+        raise InvalidOption(f"there is no profile {name!r}: {_hint(browser, known)}")
+    return max(fitting)[-1]
+
+
+def add_document(name: str, document: str) -> str:
+    """Let a name mean a document, and return it as it is looked up."""
+    stem = _canonical(name)
+    if not stem or _is_path(stem) or stem.startswith("{"):
+        raise InvalidOption(f"{name!r} cannot be the name of a profile: it would be read as a path")
+    _registered[stem] = document
+    _documents.clear()
+    return stem
+
+
+def remove_document(name: str) -> bool:
+    """Undo add_document; return whether there was anything to undo."""
+    _documents.clear()
+    return _registered.pop(_canonical(name), None) is not None
+
+
 def _read(reference: str) -> str:
-    path = reference if _is_path(reference) else os.path.join(_FOLDER, _newest(reference) + ".json")
+    path = reference
+    if not _is_path(reference):
+        name = resolve_name(reference)
+        if name in _registered:
+            return _registered[name]
+        path = _files()[name]
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -43,24 +115,43 @@ def _read(reference: str) -> str:
         raise InvalidOption(f"profile={reference!r} cannot be read: {exc}") from exc
 
 
+def _files() -> dict[str, str]:
+    """Return the paths of the profiles that are files, by name: the user's replace those of the package."""
+    found = {}
+    for folder in (_FOLDER, os.environ.get("CYCLETLS_PROFILES_DIR")):
+        if folder:
+            found.update({_canonical(file[:-5]): os.path.join(folder, file) for file in _profile_files(folder)})
+    return found
+
+
+def _profile_files(folder: str) -> Iterable[str]:
+    try:
+        return [file for file in os.listdir(folder) if file.endswith(".json")]
+    except OSError as exc:
+        raise InvalidOption(f"CYCLETLS_PROFILES_DIR={folder!r} cannot be read: {exc}") from exc
+
+
 def _is_path(reference: str) -> bool:
     return reference.endswith(".json") or os.path.basename(reference) != reference
 
 
-def _newest(name: str) -> str:
-    """Return the newest profile of a name that may leave out system and version: chrome, chrome-156, chrome_156."""
-    stem = name.lower().replace("_", "-")
-    known = profiles()
-    found = [candidate for candidate in known if f"{candidate}-".startswith(f"{stem}-")]
-    if found:
-        return max(found, key=_version)
+def _canonical(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _parts(name: str) -> tuple[str, tuple[int, ...], str]:
+    """Return what a name consists of: chrome-156-linux is Chrome's, of version (156,), on Linux."""
+    browser, *rest = name.split("-")
+    version = [int(number) for part in rest for number in part.split(".") if number.isdigit()]
+    return browser, tuple(version), "-".join([part for part in rest if not part[:1].isdigit()])
+
+
+def _hint(browser: str, known: Iterable[str]) -> str:
+    browsers = list(dict.fromkeys(_parts(name)[0] for name in known))
+    if browser in browsers:
+        versions = [".".join(map(str, _parts(name)[1])) for name in known if _parts(name)[0] == browser]
+        return f"of {browser} there are the versions {', '.join(dict.fromkeys(versions))}"
     from difflib import get_close_matches
 
-    close = get_close_matches(stem, [*known, *{candidate.partition("-")[0] for candidate in known}], 3, 0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-    raise InvalidOption(f"there is no profile {name!r}: {hint}")
-
-
-def _version(name: str) -> tuple[int, ...]:
-    """Return the numbers in a profile's name: chrome-99 is older than chrome-156."""
-    return tuple([int(part) for part in name.replace(".", "-").split("-") if part.isdigit()])
+    close = get_close_matches(browser, browsers, 1, 0.5)
+    return f"did you mean {close[0]}?" if close else f"there are profiles of {', '.join(browsers)}"

@@ -19,7 +19,7 @@ def seen(url: str, **options: Any) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.parametrize(("profile", "expected"), [("chrome", CHROME), ("firefox", FIREFOX)])
+@pytest.mark.parametrize(("profile", "expected"), [("chrome", CHROME), ("firefox-153", FIREFOX)])
 def test_profile_shows_the_fingerprints_of_its_browser(
     profile: str, expected: tuple[str, str], echo_tls: str, ca_file: str
 ) -> None:

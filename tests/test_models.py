@@ -14,7 +14,7 @@ from cycletls._profiles import profile_document
 GOLDEN = Path(__file__).parent.parent / "golang" / "internal" / "fingerprint" / "testdata"
 
 
-@pytest.mark.parametrize("name", profiles())
+@pytest.mark.parametrize("name", list(profiles))
 def test_every_profile_survives_the_model(name: str) -> None:
     """What is read and written again says the same."""
     profile = Profile.load(name)
