@@ -45,6 +45,11 @@ type hello struct {
 // them.
 func send(t testing.TB, p *Profile, o HelloOptions) hello {
 	t.Helper()
+	return parseHello(t, sentMessage(t, p, o))
+}
+
+func sentMessage(t testing.TB, p *Profile, o HelloOptions) []byte {
+	t.Helper()
 	spec, err := p.Hello(o)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +61,7 @@ func send(t testing.TB, p *Profile, o HelloOptions) hello {
 	if err := conn.BuildHandshakeState(); err != nil {
 		t.Fatal(err)
 	}
-	return parseHello(t, conn.HandshakeState.Hello.Raw)
+	return conn.HandshakeState.Hello.Raw
 }
 
 func parseHello(t testing.TB, raw []byte) hello {

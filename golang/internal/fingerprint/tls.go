@@ -101,7 +101,10 @@ func (t *TLS) checkExtensions() error {
 	if t.MaxVersion == versionTLS13 && (t.extension("supported_versions") == nil || t.extension("key_share") == nil) {
 		return errors.New("tls.extensions: TLS 1.3 needs supported_versions and key_share (RFC 8446 section 9.2)")
 	}
-	return t.checkShares()
+	if err := t.checkShares(); err != nil {
+		return err
+	}
+	return t.checkAgreement()
 }
 
 // checkShares makes sure that a key can be made for every share, and that its

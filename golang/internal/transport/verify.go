@@ -11,31 +11,20 @@ import (
 
 	utls "github.com/refraction-networking/utls"
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 )
 
 // utls verifies the chain and the name with crypto/x509. What is checked here
 // comes on top, before any request leaves, whether the handshake was full or
 // resumed: a fingerprint may have to offer what must not be agreed on.
 
-// secureSuites are the suites of TLS 1.2 that may be used: everything that
-// browsers still offer. RC4, 3DES, NULL, export and anonymous suites are not
-// among them.
-var secureSuites = []uint16{
-	utls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, utls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	utls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, utls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	utls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, utls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-	utls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, utls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-	utls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, utls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-	utls.TLS_RSA_WITH_AES_128_GCM_SHA256, utls.TLS_RSA_WITH_AES_256_GCM_SHA384,
-	utls.TLS_RSA_WITH_AES_128_CBC_SHA, utls.TLS_RSA_WITH_AES_256_CBC_SHA,
-}
-
 // minRSABits is the smallest RSA key that is trusted; browsers refuse less, too.
 const minRSABits = 1025
 
 // verify is the last word on a handshake.
 func (h *handshaker) verify(state utls.ConnectionState) error {
-	if state.Version < utls.VersionTLS13 && !slices.Contains(secureSuites, state.CipherSuite) {
+	if state.Version < utls.VersionTLS13 && !fingerprint.Acceptable(state.CipherSuite) {
 		return fmt.Errorf("the server chose %s, which is not secure", utls.CipherSuiteName(state.CipherSuite))
 	}
 	if h.cfg.insecure {
