@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"encoding/base64"
+	"sync"
 	"unsafe"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
@@ -106,9 +107,15 @@ func answer(into *C.cycletls_reply, reply library.Reply) {
 	}
 }
 
+// scratch holds memory for messages on their way out.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
 // envelopeString encodes a message straight into the C string that carries it.
 func envelopeString(message any) *C.char {
-	raw := envelope.Append(nil, message)
+	memory := scratch.Get().(*[]byte)
+	defer scratch.Put(memory)
+	*memory = envelope.Append((*memory)[:0], message)
+	raw := *memory
 	size := base64.StdEncoding.EncodedLen(len(raw))
 	text := C.malloc(C.size_t(size + 1))
 	into := unsafe.Slice((*byte)(text), size+1)

@@ -1,12 +1,12 @@
 package fingerprint
 
 import (
-	"crypto/ecdh"
 	cryptorand "crypto/rand"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 
+	"filippo.io/edwards25519"
 	utls "github.com/refraction-networking/utls"
 )
 
@@ -86,17 +86,25 @@ func buildECHGrease(e *Extension, o *HelloOptions) utls.TLSExtension {
 	for i, suite := range e.Suites {
 		suites[i] = utls.HPKESymmetricCipherSuite{KdfId: uint16(suite[0]), AeadId: uint16(suite[1])}
 	}
-	// A key of its own spares utls an HPKE set-up whose secret nobody wants; it
-	// must be a key, because half of all strings are no point of the curve.
-	key, err := ecdh.X25519().GenerateKey(cryptorand.Reader)
-	if err != nil {
-		panic(err) // the system's randomness does not fail (crypto/rand)
-	}
 	return &utls.GREASEEncryptedClientHelloExtension{
 		CandidateCipherSuites: suites,
-		EncapsulatedKey:       key.PublicKey().Bytes(),
+		EncapsulatedKey:       publicX25519(),
 		CandidatePayloadLens:  []uint16{uint16(e.payloadLength(o) - aeadOverhead)}, // utls adds the tag
 	}
+}
+
+// publicX25519 returns an X25519 key whose secret nobody wants. It must be one,
+// because half of all strings are no point of the curve. That it comes by way of
+// the Edwards form, which has tables of its base point, makes it four times as
+// quick as crypto/ecdh (measured).
+func publicX25519() []byte {
+	var secret [32]byte
+	_, _ = cryptorand.Read(secret[:]) // does not fail (crypto/rand)
+	scalar, err := edwards25519.NewScalar().SetBytesWithClamping(secret[:])
+	if err != nil {
+		panic(err) // 32 bytes are no error
+	}
+	return new(edwards25519.Point).ScalarBaseMult(scalar).BytesMontgomery()
 }
 
 // payloadLength returns the length of the encrypted inner hello that is faked:

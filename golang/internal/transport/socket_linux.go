@@ -25,6 +25,7 @@ type socket struct {
 	fd            int
 	state         atomic.Int32 // see enter
 	read, write   flow
+	wrote         atomic.Bool // and not read since
 	local, remote *net.TCPAddr
 }
 
@@ -68,7 +69,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	if err := s.read.begin(); err != nil {
 		return 0, err
 	}
-	n, errno := transfer(unix.SYS_RECVFROM, s.fd, p)
+	n, errno := s.tryReceive(p)
 	for pause := (pause{flow: &s.read}); ; {
 		switch {
 		case n > 0:
@@ -87,6 +88,15 @@ func (s *socket) Read(p []byte) (int, error) {
 		n, errno = s.receive(p, limit)
 		pause.interrupted(errno)
 	}
+}
+
+// tryReceive takes what is there. Right after a write there is nothing yet, so
+// that it saves the look.
+func (s *socket) tryReceive(p []byte) (int, syscall.Errno) {
+	if s.wrote.Swap(false) && !s.read.ctx.Never() {
+		return 0, unix.EAGAIN
+	}
+	return transfer(unix.SYS_RECVFROM, s.fd, p)
 }
 
 // receive waits for bytes. A whole beat is waited out in recv(2) itself, whose
@@ -116,6 +126,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	if err := s.write.begin(); err != nil {
 		return 0, err
 	}
+	s.wrote.Store(true)
 	for sent := 0; sent < len(p); {
 		n, err := s.writeSome(p[sent:])
 		if sent += n; err != nil {
