@@ -1,6 +1,8 @@
 """Requests without a session of one's own: the functions of the module use one that they share.
 
-It is made by the first of them, and safe for threads.
+It is made by the first of them, and safe for threads. As in requests, cookies
+that a server sets last as long as the call: programs that serve many users make
+these calls for all of them.
 """
 
 from __future__ import annotations
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
     from ._response import Response
     from ._types import BodyOptions, ClientOptions, DataTypes, QueryOptions, QueryTypes, RequestOptions, Unpack
 
+
+class _Shared(CycleTLS):
+    _forgetful = True
+
+
 _lock = threading.Lock()
-_session: CycleTLS | None = None
+_session: _Shared | None = None
 _defaults: dict[str, Any] = {}
 
 
@@ -94,13 +101,13 @@ def _shared() -> CycleTLS:
     session = _session
     if session is None:
         with _lock:
-            session = _session = _session or CycleTLS(**_defaults)
+            session = _session = _session or _Shared(**_defaults)
     return session
 
 
 def _replace(defaults: dict[str, Any]) -> None:
     """Put a new session in the place of the shared one, which ends with the last request that uses it."""
     global _session, _defaults
-    session = CycleTLS(**defaults)
+    session = _Shared(**defaults)
     with _lock:
         _session, _defaults = session, defaults

@@ -38,10 +38,11 @@ class Engine:
         jar: handle of the one whose cookies it shares, 0 for none.
     """
 
-    __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference")
+    __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference", "removed")
 
     def __init__(self, options: Options, removed: Changes, headers: Pairs, jar: int) -> None:
         self.options = options
+        self.removed = removed
         self.headers = headers
         self.handle: int = ask(0, session_message(options, (*removed, *headers), jar))["handle"]
         self.close = weakref.finalize(self, _ffi.close, self.handle)
@@ -54,6 +55,10 @@ class Engine:
         if body.stream is None:
             return _ffi.exchange(self.handle, envelope, body.content)
         return _ffi.upload(self.handle, envelope, body.stream)
+
+    def apart(self) -> Engine:
+        """Return one like it that shares nothing with it."""
+        return Engine(self.options, self.removed, self.headers, 0)
 
     def certificates(self, connection: int) -> list[bytes]:
         """Return the chain of a connection in DER, empty where it is no longer remembered."""

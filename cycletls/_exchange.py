@@ -37,12 +37,20 @@ class Exchange:
         options: the session's options with the request's own over them.
         headers: the session's headers.
         cookies: the session's cookies that go everywhere.
+        forget: whether cookies that are set on the way are forgotten.
     """
 
-    __slots__ = ("_auth", "_message", "body", "cookies", "engine", "envelope", "headers", "options")
+    __slots__ = ("_auth", "_forget", "_message", "body", "cookies", "engine", "envelope", "headers", "options")
 
     def __init__(
-        self, engine: Engine, method: str, url: str, options: Options, headers: Pairs, cookies: tuple[Cookie, ...]
+        self,
+        engine: Engine,
+        method: str,
+        url: str,
+        options: Options,
+        headers: Pairs,
+        cookies: tuple[Cookie, ...],
+        forget: bool,
     ) -> None:
         changes = _merged_changes(engine, options, headers)
         self.engine = engine
@@ -54,6 +62,9 @@ class Exchange:
         self._message = request_message(
             method, url, options, engine.options, changes, _merged_cookies(cookies, options), self.body
         )
+        self._forget = forget
+        if forget:
+            self._message["ownCookies"] = True
         self.envelope = b"" if self.manual else pack(self._message)
 
     @property
@@ -73,6 +84,9 @@ class Exchange:
         history: list[Response] = []
         started = time.monotonic()
         self._message["manualRedirects"] = True
+        if self._forget:  # the core does not know which hops belong together
+            del self._message["ownCookies"]
+            self.engine = self.engine.apart()
         while True:
             if history:
                 set_total_timeout(self._message, self.options.timeout, time.monotonic() - started)

@@ -59,6 +59,9 @@ class CycleTLS:
 
     __slots__ = ("__weakref__", "_engines", "_exchange", "_options", "_ready", "cookies", "headers")
 
+    _forgetful = False
+    """Whether cookies that are set are forgotten with the request."""
+
     auth = SessionOption()
     base_url = SessionOption()
     cert = SessionOption()
@@ -163,7 +166,13 @@ class CycleTLS:
         options = session.over(said) if said else session
         engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
         exchange = self._exchange(
-            engine, _method(method), _url(session.base_url, url), options, headers, self.cookies.everywhere
+            engine,
+            _method(method),
+            _url(session.base_url, url),
+            options,
+            headers,
+            self.cookies.everywhere,
+            self._forgetful,
         )
         if not given and not exchange.manual:
             if len(self._ready) >= _KEPT:

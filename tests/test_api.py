@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,10 @@ def test_after_closing_the_next_request_begins_anew(httpbin: str) -> None:
     cycletls.close_global_session()
     cycletls.close_global_session()
     assert not cycletls.get(f"{httpbin}/get").connection.reused
+
+
+@pytest.mark.parametrize("options", [{}, {"hooks": {"response": lambda response: None}}], ids=["core", "python"])
+def test_cookies_last_as_long_as_the_call(httpbin: str, options: dict[str, Any]) -> None:
+    """A cookie reaches the later hops of its own call, whoever follows them, and no other call."""
+    assert cycletls.get(f"{httpbin}/cookies/set?login=1", **options).json() == {"cookies": {"login": "1"}}
+    assert cycletls.get(f"{httpbin}/cookies", **options).json() == {"cookies": {}}
