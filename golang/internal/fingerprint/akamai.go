@@ -28,7 +28,7 @@ func ParseAkamai(s string) (Akamai, error) {
 	if len(fields) != len(akamaiFields) {
 		return Akamai{}, fmt.Errorf("HTTP/2 fingerprint: %d fields where four belong (%s)", len(fields), strings.Join(akamaiFields[:], ", "))
 	}
-	var a Akamai
+	a := Akamai{Settings: []Setting{}}
 	for i, parse := range []func(string) error{a.parseSettings, a.parseWindow, a.parsePriorities, a.parsePseudo} {
 		if err := parse(fields[i]); err != nil {
 			return Akamai{}, fmt.Errorf("HTTP/2 fingerprint: %s%w", akamaiFields[i], err)
