@@ -84,8 +84,8 @@ def test_a_request_with_everything_has_every_field() -> None:
     body = Body(None, IterableStream([b"x"]), "text/plain")
     changes = (("X-B", "1"), ("x-a", "2"), ("X-B", "3"), ("Accept", None))
     message = request_message("POST", "https://example.org/", options, Options({}), changes, [Cookie("a", "b")], body)
-    drivers_own = {"manualRedirects": True, "hops": 2}
-    assert listed({**message, **drivers_own}) == TO_CORE["request with everything"]["message"]
+    callers_own = {"ownCookies": True, "manualRedirects": True, "hops": 2}
+    assert listed({**message, **callers_own}) == TO_CORE["request with everything"]["message"]
 
 
 def test_a_request_says_only_what_is_its_own() -> None:
