@@ -36,10 +36,10 @@ type Source struct {
 	Notes    []string `json:"notes"`    // how, and which parts are not from the capture
 }
 
-// cacheSize bounds the documents that Parse remembers. A program uses a handful
-// of profiles, but may make a session per request: parsing would then cost more
-// than the request.
-const cacheSize = 32
+// cacheSize bounds the documents that Parse remembers. A program may make a
+// session per request, and parsing would then cost more than the request; a
+// string's closest profile is looked for among all that are shipped.
+const cacheSize = 128
 
 var parsed struct {
 	sync.Mutex
