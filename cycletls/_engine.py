@@ -6,7 +6,8 @@ import threading
 import weakref
 
 from . import _ffi
-from ._envelope import cookie_of, cookies_message, failure, pack, session_message, unpack
+from ._core import ask
+from ._envelope import cookie_of, cookies_message, session_message
 from ._exceptions import SessionClosed
 from ._options import CONNECTION
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from ._cookies import Cookie
-    from ._envelope import Message
+    from ._core import Message
     from ._headers import Changes, Pairs
     from ._options import Options
     from ._streams import Body
@@ -94,7 +95,7 @@ class Engines:
         latest = self._latest
         if latest and latest[0] is options:
             return latest[1]
-        key = tuple([getattr(options, name) for name in CONNECTION])
+        key = (options.says("profile"), *[getattr(options, name) for name in CONNECTION])
         with self._lock:
             engine = self._of(key, options, headers)
             self._latest = (options, engine)
@@ -154,15 +155,3 @@ class EngineJar:
 
     def _ask(self, message: Message) -> Message:
         return ask(self._engines.of(*self._made_with).handle, message)
-
-
-def ask(target: int, message: Message) -> Message:
-    """Send a message that is not a request and return the answer; target 0 is the library.
-
-    Raises:
-        RequestException: the answer was an error.
-    """
-    answer = unpack(_ffi.message(target, pack(message)))
-    if answer["type"] == "error":
-        raise failure(answer)
-    return answer

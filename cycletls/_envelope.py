@@ -1,53 +1,26 @@
 """The one message schema in Python; golang/internal/envelope is its other half.
 
-An envelope is the base64 of a msgpack map. Seconds become milliseconds and back
-here and nowhere else.
+Seconds become milliseconds and back here and nowhere else.
 """
 
 from __future__ import annotations
 
 import os
-from binascii import a2b_base64, b2a_base64
-
-import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from ._body import flatten
 from ._cookies import Cookie
-from ._exceptions import ERRORS, InternalError
-from ._profiles import profile_document
-from ._request import without_userinfo
+from ._profiles import base_documents, profile_document
 from ._timeouts import Timeouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
-    from ._exceptions import RequestException
+    from ._core import Message
     from ._headers import Changes
     from ._options import Options
-    from ._request import Request
     from ._streams import Body
-
-    Message: TypeAlias = dict[str, Any]
-
-_pack = msgpack.Packer().pack
-_pack_bytes = msgpack.Packer(unicode_errors="surrogateescape").pack
-
-
-def pack(message: Mapping[str, Any]) -> bytes:
-    """Return the envelope of a message."""
-    try:
-        raw = _pack(message)
-    except UnicodeEncodeError:  # a caller's bytes that are no text, kept as surrogates
-        raw = _pack_bytes(message)
-    return b2a_base64(raw, newline=False)
-
-
-def unpack(envelope: bytes) -> Message:
-    """Return the message of an envelope."""
-    message: Message = msgpack.unpackb(a2b_base64(envelope))
-    return message
 
 
 def session_message(options: Options, headers: Changes, jar: int) -> Message:
@@ -61,8 +34,7 @@ def session_message(options: Options, headers: Changes, jar: int) -> Message:
     certificate, key, password = (*options.cert, "", "", "")[:3]
     message = {
         "type": "session",
-        "profile": profile_document(options.profile),
-        "ja3": options.ja3,
+        **_identity(options),
         "userAgent": options.user_agent,
         "serverName": options.server_name,
         "insecureSkipVerify": options.verify is False,
@@ -92,6 +64,19 @@ def session_message(options: Options, headers: Changes, jar: int) -> Message:
         "cookieJar": jar,
     }
     return {name: value for name, value in message.items() if value or value == 0}
+
+
+def _identity(options: Options) -> Message:
+    """Describe whose wire image to take: without a profile, the core looks for one that notations fit."""
+    message: Message = {
+        "ja3": options.ja3,
+        "ja4r": options.ja4r,
+        "http2Fingerprint": options.http2_fingerprint,
+        "disableGrease": options.disable_grease or None,
+    }
+    if (options.ja3 or options.ja4r) and not options.says("profile"):
+        return {"bases": base_documents(), **message}
+    return {"profile": profile_document(options.profile), **message}
 
 
 def request_message(
@@ -191,17 +176,6 @@ def cookie_of(message: Message) -> Cookie:
         same_site=message.get("sameSite", ""),
         expires=message.get("expires"),
     )
-
-
-def failure(message: Message, request: Request | None = None) -> RequestException:
-    """Make the exception of an "error" message, without raising it."""
-    detail = message.get("detail", {})
-    kind = ERRORS.get(message["kind"], InternalError)
-    if request is not None:
-        request.method = detail.get("method", request.method)
-        request.url = detail.get("url") or without_userinfo(request.url)
-    text = message["message"]
-    return kind(f"{text}\n{detail['stack']}" if "stack" in detail else text, request=request, detail=detail)
 
 
 def seconds(milliseconds: float) -> float:

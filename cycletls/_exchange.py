@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 
 from ._body import make_body
-from ._envelope import failure, next_message, pack, request_message, set_total_timeout, unpack
+from ._core import failure, pack, unpack
+from ._envelope import next_message, request_message, set_total_timeout
 from ._exceptions import InvalidOption, UnrewindableBodyError
 from ._headers import Headers, changes_between
 from ._request import Request
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ._cookies import Cookie
+    from ._core import Message
     from ._engine import Engine
-    from ._envelope import Message
     from ._ffi import Reply
     from ._headers import Changes, Pairs
     from ._options import Options

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ._core import ask
 from ._exceptions import InvalidOption
 from ._profiles import profile_document
 
@@ -140,6 +142,15 @@ class Profile(_Part):
         """
         return as_profile(json.loads(profile_document(fspath(profile))))
 
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> Profile:
+        """Read a profile's file.
+
+        Raises:
+            InvalidOption: it cannot be read, or is not a profile.
+        """
+        return cls.load(Path(path).absolute())
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the profile to a file that ``profile=path`` takes."""
         Path(path).write_text(self.document() + "\n", encoding="utf-8")
@@ -147,6 +158,68 @@ class Profile(_Part):
     def document(self) -> str:
         """Return the profile as JSON."""
         return self.model_dump_json(exclude_unset=True, indent=1)
+
+    # What observers would call it. Where the order of extensions is drawn, JA3, JA4_o and JA4_ro are those of the
+    # document's order: a sample.
+
+    @property
+    def ja3(self) -> str:
+        """The JA3 string."""
+        return self._described("ja3")
+
+    @property
+    def ja3_hash(self) -> str:
+        """The JA3 hash."""
+        return self._described("ja3Hash")
+
+    @property
+    def ja4(self) -> str:
+        """JA4, the hash."""
+        return self._described("ja4")
+
+    @property
+    def ja4_r(self) -> str:
+        """JA4_r: JA4 in clear, its lists sorted."""
+        return self._described("ja4r")
+
+    @property
+    def ja4_o(self) -> str:
+        """JA4_o: the hash of the lists as they are sent."""
+        return self._described("ja4o")
+
+    @property
+    def ja4_ro(self) -> str:
+        """JA4_ro: the lists as they are sent."""
+        return self._described("ja4ro")
+
+    @property
+    def akamai(self) -> str:
+        """Akamai's HTTP/2 fingerprint."""
+        return self._described("akamai")
+
+    @property
+    def akamai_hash(self) -> str:
+        """The hash of Akamai's HTTP/2 fingerprint."""
+        return self._described("akamaiHash")
+
+    @property
+    def peetprint(self) -> str:
+        """The PeetPrint of tls.peet.ws."""
+        return self._described("peetprint")
+
+    @property
+    def peetprint_hash(self) -> str:
+        """The hash of the PeetPrint."""
+        return self._described("peetprintHash")
+
+    def _described(self, notation: str) -> str:
+        text: str = _description(self.document())[notation]
+        return text
+
+
+@lru_cache(maxsize=64)
+def _description(document: str) -> dict[str, Any]:
+    return ask(0, {"type": "describe", "profile": document})
 
 
 def as_profile(profile: Any) -> Profile:

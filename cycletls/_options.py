@@ -80,7 +80,13 @@ class Options:
     profile: str | None = "chrome"
     """Whose wire image to take: a name, a path of a profile file, a dict, a Profile; None is no browser's."""
     ja3: str | None = None
-    """A JA3 string that replaces the profile's ClientHello."""
+    """A JA3 string that replaces the profile's ClientHello; without profile=, the closest one lends the rest."""
+    ja4r: str | None = None
+    """The same as JA4_r or JA4_ro, or the JA4 hash of one of the profiles."""
+    http2_fingerprint: str | None = None
+    """Akamai's notation ("1:65536;2:0|15663105|0|m,a,s,p"), which replaces how the profile opens HTTP/2."""
+    disable_grease: bool = False
+    """Leave GREASE values out of the ClientHello."""
     user_agent: str | None = None
     """Replaces the profile's User-Agent."""
     server_name: str | None = None
@@ -130,6 +136,10 @@ class Options:
     def __init__(self, said: Mapping[str, Any]) -> None:
         self.__dict__.update(said)
 
+    def says(self, name: str) -> bool:
+        """Report whether an option was said, and is not left to its default."""
+        return name in self.__dict__
+
     def over(self, said: Mapping[str, Any]) -> Options:
         """Return these options with what was said put over them."""
         return Options({**self.__dict__, **said})
@@ -152,6 +162,9 @@ CONNECTION: Final = frozenset(
     {
         "profile",
         "ja3",
+        "ja4r",
+        "http2_fingerprint",
+        "disable_grease",
         "server_name",
         "verify",
         "cert",

@@ -31,6 +31,8 @@ _NEAREST: Final = {
 }
 """CycleTLS' names of versions that nobody has described: the nearest of the same browser (Samsung's is Chromium)."""
 
+_COMMON: Final = ("chrome", "firefox", "safari", "edge")
+
 _registered: dict[str, str] = {}
 _documents: dict[str, str] = {}
 
@@ -58,6 +60,13 @@ def profile_document(reference: str | None) -> str:
     return _documents[reference]
 
 
+def base_documents() -> list[str]:
+    """Return the JSON texts of all profiles: of equals, the common browsers and their newest versions come first."""
+    names = sorted(profile_names(), key=_newness, reverse=True)
+    names.sort(key=lambda name: (*_COMMON, _parts(name)[0]).index(_parts(name)[0]))
+    return [profile_document(name) for name in names]
+
+
 def resolve_name(name: str) -> str:
     """Return the full name of the profile that a name means.
 
@@ -79,10 +88,10 @@ def resolve_name(name: str) -> str:
     for candidate in known:
         its_browser, its_version, its_system = _parts(candidate)
         if its_browser == browser and its_version[: len(version)] == version and system in ("", its_system):
-            fitting.append((its_system in _DESKTOPS, its_version, its_system, candidate))
+            fitting.append(candidate)
     if not fitting:
         raise InvalidOption(f"there is no profile {name!r}: {_hint(browser, known)}")
-    return max(fitting)[-1]
+    return max(fitting, key=_newness)
 
 
 def add_document(name: str, document: str) -> str:
@@ -144,6 +153,12 @@ def _parts(name: str) -> tuple[str, tuple[int, ...], str]:
     browser, *rest = name.split("-")
     version = [int(number) for part in rest for number in part.split(".") if number.isdigit()]
     return browser, tuple(version), "-".join([part for part in rest if not part[:1].isdigit()])
+
+
+def _newness(name: str) -> tuple[bool, tuple[int, ...], str]:
+    """Return what ranks a browser's profiles: a desktop's, the newest, Windows before macOS before Linux."""
+    _, version, system = _parts(name)
+    return system in _DESKTOPS, version, system
 
 
 def _hint(browser: str, known: Iterable[str]) -> str:

@@ -72,7 +72,7 @@ class Response:
     def _message(self) -> dict[str, Any]:
         """The head as the core's message."""
         if isinstance(self._head, bytes):
-            from ._envelope import unpack  # has been imported by whatever sent the request
+            from ._core import unpack  # has been imported by whatever sent the request
 
             self._head = unpack(self._head)
         return self._head
@@ -340,9 +340,10 @@ class TLS(Value):
         server_name: the name that was asked for.
         resumed: whether an earlier session was resumed.
         ech: whether the server accepted an encrypted hello.
+        ja4: JA4 of the hello that was sent.
     """
 
-    __slots__ = ("version", "cipher", "group", "alpn", "server_name", "resumed", "ech", "_connection", "_engine")
+    __slots__ = ("version", "cipher", "group", "alpn", "server_name", "resumed", "ech", "ja4", "_connection", "_engine")
 
     def __init__(self, message: dict[str, Any], connection: int, engine: EngineReference | None) -> None:
         self.version: str = message["version"]
@@ -352,6 +353,7 @@ class TLS(Value):
         self.server_name: str = message.get("serverName", "")
         self.resumed: bool = message.get("resumed", False)
         self.ech: bool = message.get("ech", False)
+        self.ja4: str = message.get("ja4", "")
         self._connection = connection
         self._engine = engine
 

@@ -65,6 +65,9 @@ class _Common(TypedDict, total=False):
     header_order: Sequence[str] | None
     profile: ProfileTypes
     ja3: str | None
+    ja4r: str | None
+    http2_fingerprint: str | None
+    disable_grease: bool
     user_agent: str | None
     server_name: str | None
     verify: bool | PathTypes

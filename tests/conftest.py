@@ -23,7 +23,7 @@ from servers import (
 )
 
 import cycletls
-from cycletls._engine import ask
+from cycletls._core import ask
 
 LOOPBACK = ("127.", "::1", "localhost")
 SETTLED = 5.0  # seconds for what closes by itself, on a busy machine

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cycletls import _ffi
-from cycletls._envelope import pack, unpack
+from cycletls._core import pack, unpack
 
 Message = dict[str, Any]
 

@@ -9,21 +9,20 @@ from typing import Any
 
 import pytest
 
-from cycletls import Cookie, Timeouts
+from cycletls import Cookie, Timeouts, profiles
 from cycletls import _exceptions as exceptions
+from cycletls._core import failure, pack, unpack
 from cycletls._envelope import (
     cookie_of,
     cookies_message,
-    failure,
     next_message,
-    pack,
     request_message,
     seconds,
     session_message,
     set_total_timeout,
-    unpack,
 )
 from cycletls._options import Options
+from cycletls._profiles import resolve_name
 from cycletls._request import Request
 from cycletls._streams import Body, IterableStream
 
@@ -101,6 +100,9 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
         {
             "profile": "{}",
             "ja3": "771,4865,0,29,0",
+            "ja4r": "t12i010000_002f_",
+            "http2_fingerprint": "|00|0|m,a,s,p",
+            "disable_grease": True,
             "user_agent": "me/1",
             "server_name": "inner.example",
             "verify": "ca.pem",
@@ -125,7 +127,18 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
         "timeouts": {"total": 30000, "connect": 0, "read": 0, "write": 0, "pool": 0},
         "redirects": {"follow": True, "max": 10, "allowDowngrade": False},
     }
+    del expected["bases"]  # instead of a profile, see below
     assert listed(message) == expected
+
+
+def test_bases_stand_in_for_a_profile_that_was_not_said() -> None:
+    """The core chooses among all profiles, but only for a notation that leaves something out."""
+    message = session_message(Options({"ja3": "771,4865,0,29,0"}), (), 0)
+    assert "profile" not in message
+    assert json.loads(message["bases"][0])["name"] == resolve_name("chrome")
+    assert sorted(json.loads(base)["name"] for base in message["bases"]) == sorted(profiles)
+    for said in ({"ja4r": "t12i010000_002f_", "profile": None}, {"http2_fingerprint": "|00|0|m,a,s,p"}, {}):
+        assert {"profile", "bases"} & session_message(Options(said), (), 0).keys() == {"profile"}
 
 
 def test_verification_is_on_unless_it_is_switched_off() -> None:

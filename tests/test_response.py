@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cycletls import TLS, Connection, HTTPError, Response, Timings
-from cycletls._envelope import pack
+from cycletls._core import pack
 
 HEAD: dict[str, Any] = {
     "type": "response",
