@@ -4,9 +4,10 @@ import io
 import tempfile
 from pathlib import Path
 
-from servers import Certificates, Servers, build_echo_server, echo_server, httpbin_servers, issue_certificates
+from servers import Certificates, Servers, httpbin_servers, issue_certificates
 
 import cycletls
+from cycletls.testing import CaptureServer, capture_server
 
 MEBIBYTE = 1 << 20
 
@@ -18,10 +19,9 @@ def main() -> None:
         print("httpbin is starting on loopback, over HTTP, HTTPS and HTTP/2, with a test authority")
         with httpbin_servers(certificates) as servers:
             show_requests(servers, certificates)
-        echo = build_echo_server(Path(folder))
-        with echo_server(echo, "-h2", f"-cert={certificates.server}", f"-key={certificates.server}") as url:
-            for profile in ("chrome", "firefox"):
-                show_fingerprint(url, profile, certificates)
+    with capture_server() as server:
+        for profile in ("chrome", "firefox"):
+            show_fingerprint(server, profile)
 
 
 def show_requests(servers: Servers, certificates: Certificates) -> None:
@@ -44,12 +44,13 @@ def show(what: str, response: cycletls.Response) -> None:
     print(f"  {what:18} {response.status_code} {response.http_version:9} {took:7.1f} ms {size:10,} bytes")
 
 
-def show_fingerprint(url: str, profile: str, certificates: Certificates) -> None:
+def show_fingerprint(server: CaptureServer, profile: str) -> None:
     """What the other end sees of a profile."""
-    report = cycletls.get(url, profile=profile, verify=str(certificates.authority)).json()
+    cycletls.get(server.url, profile=profile, verify=server.ca_file)
+    seen = server.last
     print(f"\nwhat a server sees of profile={profile!r}")
-    print(f"  JA4      {report['tls']['ja4']}\n  JA3      {report['tls']['ja3']}\n  HTTP/2   {report['akamai']}")
-    print(f"  headers  {' '.join(name for name, _ in report['request']['fields'])}")
+    print(f"  JA4      {seen.ja4}\n  JA3      {seen.ja3}\n  HTTP/2   {seen.akamai}")
+    print(f"  headers  {' '.join(seen.header_names)}")
 
 
 if __name__ == "__main__":

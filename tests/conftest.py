@@ -16,14 +16,13 @@ from servers import (
     Certificates,
     ScriptedServer,
     Servers,
-    build_echo_server,
-    echo_server,
     httpbin_servers,
     issue_certificates,
 )
 
 import cycletls
 from cycletls._core import ask
+from cycletls.testing import capture_server
 
 LOOPBACK = ("127.", "::1", "localhost")
 SETTLED = 5.0  # seconds for what closes by itself, on a busy machine
@@ -59,7 +58,7 @@ def held() -> dict[str, int]:
         with suppress(OSError):
             sockets += str(descriptor.readlink()).startswith("socket:")
     stats = ask(0, {"type": "stats"})
-    counted = ("sessions", "exchanges", "connections", "goroutines")
+    counted = ("sessions", "exchanges", "connections", "captures", "goroutines")
     return {"sockets": sockets, **{name: stats.get(name, 0) for name in counted}}
 
 
@@ -108,23 +107,17 @@ def transport(request: pytest.FixtureRequest, servers: Servers) -> str:
 
 
 @pytest.fixture(scope="session")
-def echo_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The echo server, built."""
-    return build_echo_server(tmp_path_factory.mktemp("echo"))
-
-
-@pytest.fixture(scope="session")
-def echo(echo_program: Path) -> Iterator[str]:
+def echo() -> Iterator[str]:
     """The address of a server that answers with the request's head as it came."""
-    with echo_server(echo_program) as url:
-        yield url
+    with capture_server(tls=False) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
-def echo_tls(echo_program: Path, certificates: Certificates) -> Iterator[str]:
+def echo_tls(certificates: Certificates) -> Iterator[str]:
     """The same over TLS and, where the client offers it, HTTP/2: it answers with ClientHello and frames, too."""
-    with echo_server(echo_program, "-h2", f"-cert={certificates.server}", f"-key={certificates.server}") as url:
-        yield url
+    with capture_server(cert=str(certificates.server)) as server:
+        yield server.url
 
 
 @pytest.fixture

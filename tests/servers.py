@@ -6,7 +6,6 @@ guessed and a client that is quicker than the server waits in the socket's queue
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import struct
@@ -90,22 +89,6 @@ def _process(command: tuple[str, ...]) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-@contextmanager
-def echo_server(program: Path, *flags: str) -> Iterator[str]:
-    """Run golang/cmd/echo, which answers with what it saw on the wire, and yield its address."""
-    with subprocess.Popen([program, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        url: str = json.loads(process.stdout.readline())["url"]
-        yield url.replace("127.0.0.1", "localhost")  # a client sends no SNI for an address
-
-
-def build_echo_server(folder: Path) -> Path:
-    """Build golang/cmd/echo."""
-    program = folder / "echo"
-    subprocess.run(["go", "build", "-o", program, "./cmd/echo"], cwd=HERE.parent / "golang", check=True)
-    return program
 
 
 def _await_answer(port: int) -> None:

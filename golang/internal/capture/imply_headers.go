@@ -131,20 +131,20 @@ func mergeRows(layout, other []row) []row {
 	return layout
 }
 
-// withRest makes sure of a place for the caller's fields: as in a layout that
-// shows it, else behind all that comes with a body, else last.
+// withRest makes sure of a place for the caller's fields: behind content-type,
+// else as in a layout that shows it, else last.
 func withRest(layout, shows []row) []row {
 	if layout == nil || slices.ContainsFunc(layout, row.isRest) {
 		return layout
 	}
 	rest := row{key: fingerprint.Rest, name: fingerprint.Rest, place: true}
+	if at := find(layout, "content-type"); at >= 0 {
+		return slices.Insert(layout, at+1, rest)
+	}
 	for i := slices.IndexFunc(shows, row.isRest) + 1; i > 0 && i < len(shows); i++ {
 		if at := find(layout, shows[i].key); at >= 0 {
 			return slices.Insert(layout, at, rest)
 		}
-	}
-	if at := find(layout, "content-type"); at >= 0 {
-		return slices.Insert(layout, at+1, rest)
 	}
 	return append(layout, rest)
 }

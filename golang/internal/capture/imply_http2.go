@@ -36,9 +36,13 @@ func impliedHTTP2(seen []Seen, note func(string, ...any)) fingerprint.HTTP2 {
 	h.FirstStreamID = requests[0].Stream
 	h.StreamWindow = streamWindow(best.Frames)
 	h.HeadersPriority, h.UrgencyWeights = headersPriority(best.Frames, requests)
-	policy, exact := impliedPolicy(requests)
-	if h.HPACK = policy.String(); !exact {
+	policies, exact := impliedPolicies(requests)
+	h.HPACK = policies[0].String()
+	if !exact {
 		note("Its HPACK is none that is known; %s comes closest.", h.HPACK)
+	}
+	if len(policies) > 1 {
+		note("Its HPACK could also be %s: too little was captured to tell.", policies[1])
 	}
 	return h
 }
@@ -116,13 +120,13 @@ func urgencyWeight(priority string) int {
 	return 256 - urgency*73/2
 }
 
-// impliedPolicy writes the header blocks again with each policy and returns the
-// one that comes closest to the bytes that came, and whether all are equal. The
+// impliedPolicies writes the header blocks again with each policy and returns
+// those that come closest to the bytes that came, and whether all are equal. The
 // tables agree only if no block is missing: these begin with the connection's
 // first.
-func impliedPolicy(requests []Request) (best hpack.Policy, exact bool) {
+func impliedPolicies(requests []Request) (best []hpack.Policy, exact bool) {
 	most := -1
-	for _, policy := range []hpack.Policy{hpack.Plain, hpack.Quiche, hpack.Gecko} {
+	for _, policy := range []hpack.Policy{hpack.Quiche, hpack.Gecko, hpack.Plain} {
 		encoder, equal := hpack.NewEncoder(policy), 0
 		for i := range requests {
 			if bytes.Equal(encodeAgain(encoder, requests[i].Fields), requests[i].Head) {
@@ -130,7 +134,10 @@ func impliedPolicy(requests []Request) (best hpack.Policy, exact bool) {
 			}
 		}
 		if equal > most {
-			best, most = policy, equal
+			best, most = nil, equal
+		}
+		if equal == most {
+			best = append(best, policy)
 		}
 	}
 	return best, most == len(requests)

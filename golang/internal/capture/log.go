@@ -80,14 +80,15 @@ func (l *log) entry(id uint64, seen Seen) {
 	l.entries = append(l.entries, seen)
 }
 
-// count notes a request before it is answered.
-func (l *log) count(target string) {
+// count notes a request before it is answered, and numbers it.
+func (l *log) count(target string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests++
 	if len(l.targets) < maxRequests {
 		l.targets[target] = true
 	}
+	return l.requests
 }
 
 func (l *log) announce() {

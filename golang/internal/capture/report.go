@@ -47,6 +47,7 @@ type TLS struct {
 // Request is a request as it came. Bytes above 0x7f of fields are given as the
 // Latin-1 characters of the same number, so that none is lost.
 type Request struct {
+	Number    int     `json:"number"` // among all that the server has seen
 	Kind      string  `json:"kind"` // navigate, fetch, …
 	Method    string  `json:"method"`
 	Target    string  `json:"target"`
@@ -125,8 +126,8 @@ func (c *connection) report(request *Request) ([]byte, error) {
 	if c.frames != nil && c.akamai == "" {
 		c.akamai = akamai(c.frames, request.Fields).String()
 	}
+	request.Number = c.log.count(request.Target)
 	c.keep(*request)
-	c.log.count(request.Target)
 	c.publish()
 	return json.Marshal(Report{Connection: c.about, TLS: c.handshake(), Frames: c.frames, Akamai: c.akamai, Request: *request})
 }
