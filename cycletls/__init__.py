@@ -66,10 +66,38 @@ from ._timeouts import Timeouts
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._fingerprints import (
+        CHROME_120,
+        CHROME_121,
+        CHROME_ANDROID,
+        EDGE_120,
+        FIREFOX_121,
+        SAFARI_17,
+        SAFARI_IOS,
+        FingerprintRegistry,
+        TLSFingerprint,
+        create_fingerprint_template,
+        load_fingerprint_from_file,
+        load_fingerprints_from_dir,
+        load_fingerprints_from_env,
+    )
     from ._json import JSONDecodeError
     from ._models import Profile
 
 __all__ = [
+    "CHROME_120",
+    "CHROME_121",
+    "CHROME_ANDROID",
+    "EDGE_120",
+    "FIREFOX_121",
+    "SAFARI_17",
+    "SAFARI_IOS",
+    "FingerprintRegistry",
+    "TLSFingerprint",
+    "create_fingerprint_template",
+    "load_fingerprint_from_file",
+    "load_fingerprints_from_dir",
+    "load_fingerprints_from_env",
     "TLS",
     "BlockedAddress",
     "Cancelled",

@@ -6,7 +6,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_HOMES = {"JSONDecodeError": "_json", "Profile": "_models"}
+_HOMES = {
+    "CHROME_120": "_fingerprints",
+    "CHROME_121": "_fingerprints",
+    "CHROME_ANDROID": "_fingerprints",
+    "EDGE_120": "_fingerprints",
+    "FIREFOX_121": "_fingerprints",
+    "FingerprintRegistry": "_fingerprints",
+    "JSONDecodeError": "_json",
+    "Profile": "_models",
+    "SAFARI_17": "_fingerprints",
+    "SAFARI_IOS": "_fingerprints",
+    "TLSFingerprint": "_fingerprints",
+    "create_fingerprint_template": "_fingerprints",
+    "load_fingerprint_from_file": "_fingerprints",
+    "load_fingerprints_from_dir": "_fingerprints",
+    "load_fingerprints_from_env": "_fingerprints",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ._cookies import parse_cookies
 from ._exceptions import InvalidOption, UnknownOption
 from ._headers import parse_changes
-from ._profiles import profile_document
+from ._profiles import profile_document, stand_in
 from ._timeouts import Timeouts
 
 TYPE_CHECKING = False
@@ -210,6 +210,8 @@ def resolve(given: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]
         UnknownOption: a name that is none.
         InvalidOption: a value that is none, or two synonyms with different values.
     """
+    if "fingerprint" in given or "profile" in given:
+        given = _spelled_out(given)
     said: dict[str, Any] = {}
     words: dict[str, str] = {}
     for word, value in given.items():
@@ -221,6 +223,15 @@ def resolve(given: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]
             raise InvalidOption(f"{words[name]}= and {word}= are the same option and say different things")
         said[name], words[name] = value, word
     return said
+
+
+def _spelled_out(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the options that a fingerprint stands for in its place; what is said beside it counts more."""
+    for word in ("fingerprint", "profile"):
+        meant = stand_in(given.get(word))
+        if meant is not None:
+            given = {**meant.options(), **{other: value for other, value in given.items() if other != word}}
+    return given
 
 
 def _unknown(word: str, refused: frozenset[str]) -> UnknownOption:

@@ -1,4 +1,4 @@
-"""Finding profiles: by name, whole or in part, or by path."""
+"""Finding profiles: by name, whole or in part, or by path; and names that stand for options instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._exceptions import InvalidOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "profiles")
 
@@ -35,6 +35,18 @@ _COMMON: Final = ("chrome", "firefox", "safari", "edge")
 
 _registered: dict[str, str] = {}
 _documents: dict[str, str] = {}
+
+
+class StandIn:
+    """What profile= takes in place of the options that it stands for."""
+
+    def options(self) -> dict[str, Any]:
+        """Return the options."""
+        raise NotImplementedError
+
+
+stand_ins: Final[dict[str, StandIn]] = {}
+"""Registered ones, by name."""
 
 
 def profile_names() -> list[str]:
@@ -108,6 +120,27 @@ def remove_document(name: str) -> bool:
     """Undo add_document; return whether there was anything to undo."""
     _documents.clear()
     return _registered.pop(_canonical(name), None) is not None
+
+
+def add_stand_in(name: str, meant: StandIn) -> None:
+    """Let a name stand for options."""
+    remove_stand_in(name)
+    stand_ins[name] = meant
+
+
+def remove_stand_in(name: str) -> bool:
+    """Undo add_stand_in; return whether there was anything to undo."""
+    known = [other for other in stand_ins if _canonical(other) == _canonical(name)]
+    for other in known:
+        del stand_ins[other]
+    return bool(known)
+
+
+def stand_in(value: object) -> StandIn | None:
+    """Return what a value of profile= or its name stands for, if it is none of a profile."""
+    if isinstance(value, str) and stand_ins:
+        return next((meant for name, meant in stand_ins.items() if _canonical(name) == _canonical(value)), None)
+    return value if isinstance(value, StandIn) else None
 
 
 def _read(reference: str) -> str:
