@@ -73,9 +73,9 @@ def profile_document(reference: str | None) -> str:
 
 
 def base_documents() -> list[str]:
-    """Return the JSON texts of all profiles: of equals, the common browsers and their newest versions come first."""
+    """Return the JSON texts of all profiles; desktops, common browsers and their newest versions come first."""
     names = sorted(profile_names(), key=_newness, reverse=True)
-    names.sort(key=lambda name: (*_COMMON, _parts(name)[0]).index(_parts(name)[0]))
+    names.sort(key=lambda name: (not _newness(name)[0], (*_COMMON, _parts(name)[0]).index(_parts(name)[0])))
     return [profile_document(name) for name in names]
 
 

@@ -1,7 +1,6 @@
 package fingerprint
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -151,7 +150,7 @@ func (p *Profile) Akamai() Akamai {
 // HTTP/2 is base's. A base that never speaks HTTP/2 has no use for one.
 func (a Akamai) Apply(base *Profile) (*Profile, error) {
 	if alpn := base.TLS.extension("alpn"); alpn == nil || !slices.Contains(alpn.Protocols, "h2") {
-		return nil, errors.New("HTTP/2 fingerprint: the ClientHello does not offer h2, so HTTP/2 is never spoken")
+		return nil, fmt.Errorf("HTTP/2 fingerprint: the ClientHello of profile %q does not offer h2, so HTTP/2 is never spoken", base.Name)
 	}
 	p := *base
 	p.Name = base.Name + " with HTTP/2 " + a.Hash()

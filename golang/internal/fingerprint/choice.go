@@ -37,7 +37,7 @@ func (c *Choice) Resolve() (*Profile, error) {
 		p = p.withoutGREASE()
 	}
 	if c.MinVersion > uint16(p.TLS.MaxVersion) {
-		return nil, fmt.Errorf("profile %q reaches %s, the oldest version to accept is %s", p.Name, tlsName(p.TLS.MaxVersion), tlsName(Code(c.MinVersion)))
+		return nil, fmt.Errorf("profile %q reaches %s, min_tls is %s", p.Name, tlsName(p.TLS.MaxVersion), tlsName(Code(c.MinVersion)))
 	}
 	return p, nil
 }
@@ -47,7 +47,7 @@ func (c *Choice) check() error {
 	case c.JA3 != "" && c.JA4R != "":
 		return errors.New("ja3 and ja4r both describe the ClientHello: give one of them")
 	case c.HTTP2 != "" && c.ForceHTTP1:
-		return errors.New("http2Fingerprint and forceHTTP1: without HTTP/2 there is nothing for the fingerprint to describe")
+		return errors.New("http2_fingerprint and force_http1: without HTTP/2 there is nothing for the fingerprint to describe")
 	case c.Profile == "" && len(c.Bases) == 0:
 		return errors.New("no profile")
 	}
@@ -95,7 +95,7 @@ func (c *Choice) notation() (Notation, error) {
 	}
 	j, err := ParseJA4(c.JA4R)
 	if err == nil && c.ForceHTTP1 && j.ALPN == "h2" {
-		return nil, errors.New("ja4r and forceHTTP1: JA4_r says h2, which will not be offered")
+		return nil, errors.New("ja4r and force_http1: JA4_r says h2, which will not be offered")
 	}
 	return j, err
 }

@@ -6,7 +6,7 @@ import "slices"
 type Notation interface {
 	// Apply returns base with what the notation says.
 	Apply(base *Profile) (*Profile, error)
-	// likeness tells how much of a hello it describes, from 0 to 3.
+	// likeness tells how much of a hello it describes, from 0 to 4.
 	likeness(hello *ClientHello) float64
 }
 
@@ -26,19 +26,22 @@ func Closest(bases []*Profile, n Notation) *Profile {
 }
 
 // likeness: ciphers in their places tell TLS libraries apart, which keep their
-// order for years.
+// order for years; groups tell versions of one.
 func (j JA3) likeness(h *ClientHello) float64 {
-	return overlap(j.Extensions, h.Extensions) + overlap(j.Ciphers, h.Ciphers) + samePlaces(j.Ciphers, h.Ciphers)
+	return overlap(j.Extensions, h.Extensions) + overlap(j.Ciphers, h.Ciphers) + samePlaces(j.Ciphers, h.Ciphers) + overlap(j.Groups, h.Groups)
 }
 
-// likeness: with sorted ciphers, the signature algorithms have to tell.
+// likeness: where the ciphers are sorted, the signature algorithms have to tell.
 func (j JA4) likeness(h *ClientHello) float64 {
 	other := h.JA4(j.Original)
-	return overlap(j.Extensions, other.Extensions) + overlap(j.Ciphers, other.Ciphers) + overlap(j.Algorithms, other.Algorithms)
+	like := overlap(j.Extensions, other.Extensions) + overlap(j.Ciphers, other.Ciphers) + overlap(j.Algorithms, other.Algorithms)
+	if j.Original {
+		like += samePlaces(j.Ciphers, other.Ciphers)
+	}
+	return like
 }
 
-// overlap is the share of the items of either list that both have. What depends
-// on the connection counts for neither.
+// overlap is the share of the items of either list that both have.
 func overlap(a, b []Code) float64 {
 	a, b = steady(a), steady(b)
 	both := 0
@@ -53,7 +56,7 @@ func overlap(a, b []Code) float64 {
 	return float64(both) / float64(len(a)+len(b)-both)
 }
 
-// steady is a list as a set, without GREASE, padding and sessions.
+// steady is a list as a set, without what depends on the connection.
 func steady(list []Code) []Code {
 	set := slices.Sorted(slices.Values(list))
 	return slices.DeleteFunc(slices.Compact(set), func(c Code) bool { return c.isGREASE() || c == idPadding || c == idPSK })
@@ -73,16 +76,16 @@ func samePlaces(a, b []Code) float64 {
 
 // sameFamily tells whether a hello is of the client that sends base's, of
 // whatever version: only then may GREASE come along, because it would give away
-// any other client.
+// any other client. OkHttp offers Chrome's ciphers, its newest version in the
+// same order, but fewer extensions.
 func (j JA3) sameFamily(base *ClientHello) bool {
-	return samePlaces(j.Ciphers, base.Ciphers) >= 0.9
+	return samePlaces(j.Ciphers, base.Ciphers) >= 0.9 && overlap(j.Extensions, base.Extensions) >= 0.75
 }
 
-// sameFamily: OkHttp offers Chrome's ciphers, but other extensions, and an
-// algorithm that Chrome has given up.
+// sameFamily: Chrome gives algorithms up and never takes one back.
 func (j JA4) sameFamily(base *ClientHello) bool {
 	other := base.JA4(j.Original)
 	known := func(c Code) bool { return slices.Contains(other.Algorithms, c) }
-	return overlap(j.Ciphers, other.Ciphers) >= 0.9 && overlap(j.Extensions, other.Extensions) >= 0.7 &&
+	return overlap(j.Ciphers, other.Ciphers) >= 0.9 && overlap(j.Extensions, other.Extensions) >= 0.75 &&
 		!slices.ContainsFunc(j.Algorithms, func(c Code) bool { return !known(c) })
 }
