@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from os import PathLike
 
-from ._profiles import add_document, profile_document, profile_names, remove_document, resolve_name
+from ._profiles import add_document, profile_names, remove_document, resolve_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +43,9 @@ class Profiles:
         Raises:
             InvalidOption: there is none, or its file is no profile.
         """
-        from ._models import as_profile  # 80 ms that most programs never spend
+        from ._models import Profile  # 80 ms that most programs never spend
 
-        return as_profile(json.loads(profile_document(resolve_name(name))))
+        return Profile.load(resolve_name(name))
 
     def register(self, profile: Profile | Mapping[str, Any] | str | PathLike[str], name: str | None = None) -> str:
         """Let a name mean a profile in this process, and return the name as ``get`` finds it.

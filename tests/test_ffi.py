@@ -49,6 +49,8 @@ def test_import_starts_no_go_and_loads_nothing_heavy() -> None:
         "http.cookies",
         "importlib.metadata",
         "asyncio",
+        "json",
+        "re",
     )
     script = """
         import os, sys
