@@ -140,15 +140,16 @@ def _describe(name: str) -> TLSFingerprint:
 
     meant = resolve_name(name)
     profile = Profile.load(meant)
-    rows = [row if isinstance(row, str) else row[0] for row in profile.http1.headers["navigate"]]
-    agents = [row[1] for row in profile.headers["navigate"] if row[0].lower() == "user-agent"]
+    rows = profile.headers.get("navigate", ())
+    names = [row if isinstance(row, str) else row[0] for row in profile.http1.headers.get("navigate", rows)]
+    agents = [row[1] for row in rows if not isinstance(row, str) and row[0].lower() == "user-agent"]
     return _Description(
         name=name,
         ja3=profile.ja3,
         ja4r=profile.ja4_r,
         http2_fingerprint=profile.akamai,
         user_agent=agents[0] if agents else None,
-        header_order=tuple([row.lower() for row in rows if row != "*"]),
+        header_order=tuple([name.lower() for name in names if name != "*"]),
         profile=meant,
     )
 

@@ -51,6 +51,18 @@ def test_every_name_of_cycletls_describes_a_profile(name: str) -> None:
     assert "Mozilla/5.0" in fingerprint.user_agent
 
 
+@pytest.mark.parametrize("name", ["plain", "okhttp", "bare"])
+def test_any_profile_can_be_described(name: str) -> None:
+    """Not only browsers, and one without headers of HTTP/1.1, too."""
+    if name == "bare":
+        plain = Profile.load("plain")
+        cycletls.profiles.register(plain.model_copy(update={"http1": type(plain.http1)(headers={})}), name="bare")
+    fingerprint = FingerprintRegistry.get(name)
+    assert fingerprint.profile == cycletls.profiles.get(name).name
+    assert fingerprint.header_order
+    assert {"accept-encoding", "user-agent"} <= set(fingerprint.header_order)
+
+
 def test_constants_are_these_fingerprints() -> None:
     """CHROME_120 is what its name gives, and the same object each time."""
     assert cycletls.CHROME_120 == FingerprintRegistry.get("chrome_120")
