@@ -135,7 +135,7 @@ func TestLibrarySaysWhereItIsFrom(t *testing.T) {
 				t.Errorf("%s: user agent %q", name, agent)
 			}
 		}
-		if major, _, _ := strings.Cut(version, "."); !strings.Contains(agent, "/"+major) && browser != "tor" {
+		if major, _, _ := strings.Cut(version, "."); !strings.Contains(agent, "/"+major) && browser != "tor" && browser != "go" { // Go tells HTTP's version
 			t.Errorf("%s: user agent %q", name, agent)
 		}
 	}
@@ -145,6 +145,7 @@ func TestLibrarySaysWhereItIsFrom(t *testing.T) {
 var tokens = map[string][]string{
 	"chrome": {"Mozilla/5.0"}, "chromium": {"Chrome/"}, "edge": {"Chrome/", "Edg/"}, "brave": {"Chrome/"}, "opera": {"OPR/"},
 	"firefox": {"Gecko/20100101", "Firefox/"}, "tor": {"Firefox/"}, "safari": {"Version/", "Safari/"}, "okhttp": {"okhttp/"},
+	"go": {"Go-http-client/"}, "curl": {"curl/"}, "requests": {"python-requests/"}, "java": {"Java-http-client/"},
 }
 
 // Every profile can be written and read again without a change.
