@@ -114,7 +114,7 @@ class HTTP2Profile(_Part):
     stream_window: int = 0
     priority_frames: tuple[PriorityFrame, ...] = ()
     headers_priority: Priority | None = None
-    urgency_weights: bool = False
+    urgency_weights: tuple[int, ...] | None = None
     first_stream_id: int = 1
     pseudo_order: str = "masp"
     hpack: Literal["quiche", "gecko", "plain"] = "plain"

@@ -65,31 +65,55 @@ func streamWindow(frames []Frame) (increment uint32) {
 	return increment
 }
 
-// headersPriority is what the first HEADERS says, and whether the weights follow
-// the urgency of the requests, which takes two that differ to see.
-func headersPriority(frames []Frame, requests []Request) (first *fingerprint.Priority, byUrgency bool) {
-	weights := make(map[uint32]int)
+// headersPriority is what the first HEADERS says, and the weights by urgency if
+// they follow that of the requests, which takes two that differ to see.
+func headersPriority(frames []Frame, requests []Request) (first *fingerprint.Priority, weights []int) {
+	found := make(map[uint32]int)
 	for _, frame := range frames {
 		priority := priorityOf(frame)
 		if priority == nil {
 			continue
 		}
-		if weights[frame.Stream] = priority.Weight; first == nil {
+		if found[frame.Stream] = priority.Weight; first == nil {
 			first = priority
 		}
 	}
-	distinct := make(map[int]bool)
+	seen := make(map[int]int)
 	for _, r := range requests {
-		weight, ok := weights[r.Stream]
-		if !ok || weight != urgencyWeight(value(r.Fields, "priority")) {
-			return first, false
+		u, weight := urgency(value(r.Fields, "priority")), found[r.Stream]
+		if known := seen[u]; weight == 0 || known != 0 && known != weight {
+			return first, nil
 		}
-		distinct[weight] = true
+		seen[u] = weight
 	}
-	if len(distinct) > 1 {
-		first.Weight = urgencyWeight("u=0") // of a navigation, whatever came first
+	if weights = weightsLike(seen); weights != nil {
+		first.Weight = weights[0] // of a navigation, whatever came first
 	}
-	return first, len(distinct) > 1
+	return first, weights
+}
+
+// chromiumWeights are Chromium's: 256 - 73/2 of the urgency.
+var chromiumWeights = []int{256, 220, 183, 147, 110, 74, 37, 1}
+
+// weightsLike are all weights of a client that showed some. What no known client
+// has is taken from the nearest urgency that was seen.
+func weightsLike(seen map[int]int) []int {
+	weights, equal := make([]int, len(chromiumWeights)), true
+	for u, weight := range seen {
+		equal = equal && chromiumWeights[u] == weight
+	}
+	for u := range weights {
+		for distance := 0; weights[u] == 0 && distance < len(weights); distance++ {
+			weights[u] = cmp.Or(seen[u+distance], seen[u-distance])
+		}
+	}
+	switch {
+	case slices.Max(weights) == slices.Min(weights):
+		return nil
+	case equal:
+		return chromiumWeights
+	}
+	return weights
 }
 
 // priorityOf returns the priority in a HEADERS frame (RFC 7540 section 6.2).
@@ -108,16 +132,15 @@ func priorityOf(frame Frame) *fingerprint.Priority {
 	return &priority
 }
 
-// urgencyWeight is Chromium's rule (RFC 9218 urgencies from 0 to 7, 3 where
-// nothing is said).
-func urgencyWeight(priority string) int {
+// urgency goes from 0 to 7, and is 3 where nothing is said (RFC 9218 section 4.1).
+func urgency(priority string) int {
 	urgency := 3
 	for member := range strings.SplitSeq(priority, ",") {
 		if digit, ok := strings.CutPrefix(strings.TrimSpace(member), "u="); ok && len(digit) == 1 && digit >= "0" && digit <= "7" {
 			urgency = int(digit[0] - '0')
 		}
 	}
-	return 256 - urgency*73/2
+	return urgency
 }
 
 // impliedPolicies writes the header blocks again with each policy and returns

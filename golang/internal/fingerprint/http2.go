@@ -15,8 +15,8 @@ type HTTP2 struct {
 	StreamWindow    uint32          `json:"stream_window,omitempty"`    // WINDOW_UPDATE on each stream after its HEADERS; 0: none
 	PriorityFrames  []PriorityFrame `json:"priority_frames,omitempty"`  // sent before the first request
 	HeadersPriority *Priority       `json:"headers_priority,omitempty"` // of HEADERS frames; nil: no priority flag
-	// UrgencyWeights: the weight follows the urgency of the priority field.
-	UrgencyWeights bool   `json:"urgency_weights,omitempty"`
+	// UrgencyWeights are eight: the weight follows the urgency, 0 to 7, of the priority field.
+	UrgencyWeights []int  `json:"urgency_weights,omitempty"`
 	FirstStreamID  uint32 `json:"first_stream_id,omitempty"`
 	PseudoOrder    string `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
 	HPACK          string `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
@@ -41,6 +41,7 @@ type PriorityFrame struct {
 const (
 	defaultWindow = 1<<16 - 1 // of a connection (RFC 9113 section 6.9.2)
 	maxWindow     = 1<<31 - 1 // and the last stream
+	urgencies     = 8         // RFC 9218 section 4.1
 )
 
 func (h *HTTP2) check() error {
@@ -77,9 +78,27 @@ func (h *HTTP2) checkEntries() error {
 	if h.HeadersPriority != nil && !h.HeadersPriority.valid() {
 		return errors.New("http2.headers_priority: weight goes from 1 to 256, depends_on to 2^31-1")
 	}
+	if err := h.checkWeights(); err != nil {
+		return err
+	}
 	for i, frame := range h.PriorityFrames {
 		if !frame.valid() {
 			return fmt.Errorf("http2.priority_frames[%d]: weight goes from 1 to 256, stream from 1 to 2^31-1, and it does not depend on itself", i)
+		}
+	}
+	return nil
+}
+
+func (h *HTTP2) checkWeights() error {
+	if h.UrgencyWeights == nil {
+		return nil
+	}
+	if len(h.UrgencyWeights) != urgencies || h.HeadersPriority == nil {
+		return errors.New("http2.urgency_weights: one for each urgency from 0 to 7 (RFC 9218 section 4.1), and only with headers_priority")
+	}
+	for i, weight := range h.UrgencyWeights {
+		if !(&Priority{Weight: weight}).valid() {
+			return fmt.Errorf("http2.urgency_weights[%d]: weight goes from 1 to 256", i)
 		}
 	}
 	return nil

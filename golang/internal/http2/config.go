@@ -32,9 +32,9 @@ type Config struct {
 	StreamWindow    uint32    // WINDOW_UPDATE for each stream after its HEADERS; 0: none
 	Priorities      []PriorityFrame
 	HeadersPriority *Priority // of every HEADERS frame; nil: none
-	// UrgencyWeights derives the weight of HEADERS from the urgency in the
-	// request's priority field, as Chromium does.
-	UrgencyWeights bool
+	// UrgencyWeights are the weights of HEADERS by the urgency, 0 to 7, in the
+	// request's priority field; nil: that of HeadersPriority always.
+	UrgencyWeights []int
 	FirstStreamID  uint32 // 0: 1
 	PseudoOrder    string // of m(ethod), a(uthority), s(cheme), p(ath); "": "masp"
 	HPACK          hpack.Policy

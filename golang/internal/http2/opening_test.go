@@ -155,11 +155,15 @@ func TestInjectionIsRefused(t *testing.T) {
 	}
 }
 
-// The weight follows the urgency as Chromium's does.
+// The weight follows the urgency of the request, and all else of the priority stays.
 func TestUrgencyWeights(t *testing.T) {
-	for field, want := range map[string]int{"u=0, i": 256, "u=1, i": 220, "u=2": 183, "": 147, "i": 147, "u=4": 110, "u=9": 147} {
-		if got := urgencyWeight(field); got != want {
-			t.Errorf("%q: %d, want %d", field, got, want)
+	conn := Conn{cfg: Config{
+		HeadersPriority: &Priority{Weight: 256, Exclusive: true}, UrgencyWeights: []int{256, 220, 183, 147, 110, 74, 37, 1},
+	}}
+	for field, want := range map[string]int{"u=0, i": 256, "u=1, i": 220, "u=2": 183, "": 147, "i": 147, "u=7": 1, "u=9": 147} {
+		request := message.Request{Fields: message.Fields{{Name: "priority", Value: field}}}
+		if got := conn.priority(&request); *got != (Priority{Weight: want, Exclusive: true}) {
+			t.Errorf("%q: %+v, want weight %d", field, got, want)
 		}
 	}
 }

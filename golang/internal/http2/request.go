@@ -122,23 +122,22 @@ func checkFields(fields message.Fields) error {
 
 // priority is what the HEADERS frame says of a stream.
 func (c *Conn) priority(req *message.Request) *Priority {
-	if c.cfg.HeadersPriority == nil || !c.cfg.UrgencyWeights {
+	if c.cfg.HeadersPriority == nil || c.cfg.UrgencyWeights == nil {
 		return c.cfg.HeadersPriority
 	}
 	p := *c.cfg.HeadersPriority
 	field, _ := req.Fields.Get("priority")
-	p.Weight = urgencyWeight(field)
+	p.Weight = c.cfg.UrgencyWeights[urgency(field)]
 	return &p
 }
 
-// urgencyWeight is Chromium's: 256 for the most urgent, 147 where nothing is
-// said (urgency 3, RFC 9218 section 4.1).
-func urgencyWeight(priority string) int {
+// urgency goes from 0 to 7, and is 3 where nothing is said (RFC 9218 section 4.1).
+func urgency(priority string) int {
 	urgency := 3
 	for member := range strings.SplitSeq(priority, ",") {
 		if digit, ok := strings.CutPrefix(strings.TrimSpace(member), "u="); ok && len(digit) == 1 && digit >= "0" && digit <= "7" {
 			urgency = int(digit[0] - '0')
 		}
 	}
-	return 256 - urgency*73/2
+	return urgency
 }
