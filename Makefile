@@ -12,13 +12,14 @@ export GOTOOLCHAIN = local
 export GOFLAGS = -mod=vendor
 
 GO_FILES := $(shell find golang -path golang/vendor -prune -o -name '*.go' -print)
-LIBRARY_FILES := $(GO_FILES) golang/cycletls.h setup.py pyproject.toml cycletls/_native_build.py cycletls/_version.py
+LIBRARY_FILES := $(GO_FILES) $(wildcard golang/internal/capture/pages/*) golang/cycletls.h setup.py pyproject.toml cycletls/_native_build.py cycletls/_version.py
 
 menu:
 	@echo 'make demo      see it work against local servers'
 	@echo 'make test      every check and every test'
 	@echo 'make lint      style and types alone'
 	@echo 'make examples  the scripts in examples/, against local servers'
+	@echo 'make browsers  capture the browsers that are installed here, and look like them'
 	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
 	@echo 'make wheel     dist/cycletls-*.whl'
@@ -37,6 +38,9 @@ test-python: cycletls/libcycletls.so
 
 examples: cycletls/libcycletls.so
 	pytest -v tests/test_examples.py
+
+browsers: cycletls/libcycletls.so
+	pytest -v tests/live_browsers.py
 
 lint: lint-go lint-python
 
@@ -76,4 +80,4 @@ golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python examples lint lint-go lint-python fuzz bench wheel requirements clean
+.PHONY: menu demo test test-go test-python examples browsers lint lint-go lint-python fuzz bench wheel requirements clean

@@ -12,6 +12,7 @@ from servers import Certificates
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
+    "capture": "the server saw x-first before x-second",
     "cookies": "the server sees: {'theme': 'dark', 'visit': '1'}",
     "errors": "not sent at all:",
     "get": "query the server saw: {'page': ['1', '2'], 'q': 'ü'}",

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
@@ -27,7 +26,7 @@ func Imply(name string, source fingerprint.Source, logs ...*Log) (*fingerprint.P
 		return nil, err
 	}
 	p.HTTP2 = impliedHTTP2(seen, note)
-	if err := implyHeaders(p, seen); err != nil {
+	if err := implyHeaders(p, seen, note); err != nil {
 		return nil, err
 	}
 	return fingerprint.Parse(p.Document())
@@ -87,5 +86,3 @@ func plainFields(fields []Field) []Field {
 	}
 	return plain
 }
-
-var errNoNavigation = errors.New("no navigation was captured, which every profile needs: request a page")

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ var ofConnection = []string{"host", "connection", "keep-alive", "proxy-connectio
 var kinds = []string{fingerprint.Navigate, fingerprint.Fetch, fingerprint.XHR, fingerprint.Image, fingerprint.WebSocket}
 
 // implyHeaders lays out every kind of request that was captured.
-func implyHeaders(p *fingerprint.Profile, seen []Seen) error {
+func implyHeaders(p *fingerprint.Profile, seen []Seen, note func(string, ...any)) error {
 	samples := samplesOf(seen)
 	places := make(map[string][]row) // by protocol: a layout that shows the place of a caller's fields
 	for _, protocol := range []string{"h2", "http/1.1"} {
@@ -46,10 +47,26 @@ func implyHeaders(p *fingerprint.Profile, seen []Seen) error {
 			p.HTTP1.Headers[kind] = namesOf(h1, h2)
 		}
 	}
-	if p.Headers[fingerprint.Navigate] == nil {
-		return errNoNavigation
+	return standIn(p, note)
+}
+
+// standIn puts another kind in the place of the navigation that was not
+// captured, because every profile has one.
+func standIn(p *fingerprint.Profile, note func(string, ...any)) error {
+	for _, kind := range kinds {
+		if p.Headers[kind] == nil {
+			continue
+		}
+		if kind != fingerprint.Navigate {
+			note("No navigation was captured; the headers of %s stand for it.", kind)
+			p.Headers[fingerprint.Navigate] = p.Headers[kind]
+			if names := p.HTTP1.Headers[kind]; names != nil {
+				p.HTTP1.Headers[fingerprint.Navigate] = names
+			}
+		}
+		return nil
 	}
-	return nil
+	return errors.New("no request was captured")
 }
 
 // ofKind picks the requests that show a kind best: those whose path names it,

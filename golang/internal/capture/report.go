@@ -48,7 +48,7 @@ type TLS struct {
 // Latin-1 characters of the same number, so that none is lost.
 type Request struct {
 	Number    int     `json:"number"` // among all that the server has seen
-	Kind      string  `json:"kind"` // navigate, fetch, …
+	Kind      string  `json:"kind"`   // navigate, fetch, …
 	Method    string  `json:"method"`
 	Target    string  `json:"target"`
 	Scheme    string  `json:"scheme,omitempty"`    // HTTP/2
