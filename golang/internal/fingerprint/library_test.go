@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,18 @@ func TestLibrarySurvivesARoundTrip(t *testing.T) {
 		again, err := Parse(p.Document())
 		if err != nil || !bytes.Equal(again.Document(), p.Document()) {
 			t.Errorf("%s changes when it is written and read again: %v", name, err)
+		}
+	}
+}
+
+// A table of weights belongs to who tells the urgency of a navigation: without
+// a priority field its stream would have the weight of urgency 3.
+func TestLibraryWeighsWhereTheUrgencyIsTold(t *testing.T) {
+	for name := range library(t) {
+		p := load(t, name)
+		told := slices.ContainsFunc(p.Headers[Navigate], func(row HeaderRow) bool { return row.Name == "priority" })
+		if p.HTTP2.UrgencyWeights != nil && !told {
+			t.Errorf("%s has weights, but no priority field", name)
 		}
 	}
 }
