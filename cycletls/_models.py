@@ -140,7 +140,12 @@ class Profile(_Part):
         Raises:
             InvalidOption: there is none, or it is not a profile.
         """
-        return as_profile(json.loads(profile_document(fspath(profile))))
+        reference = fspath(profile)
+        document = profile_document(reference)
+        try:
+            return as_profile(json.loads(document))
+        except ValueError as exc:  # of json, or InvalidOption
+            raise InvalidOption(f"{reference}: {exc}") from exc
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> Profile:

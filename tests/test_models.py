@@ -36,6 +36,17 @@ def test_an_unknown_field_is_named_by_its_path() -> None:
         as_profile(document)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [('{"name": ', "Expecting value"), ('{"name": "x"}', "tls: Field required"), ("[]", "not a list")],
+)
+def test_a_file_that_is_no_profile_is_named(text: str, problem: str, tmp_path: Path) -> None:
+    """With what is wrong in it: a folder may have many."""
+    (tmp_path / "broken.json").write_text(text)
+    with pytest.raises(InvalidOption, match=rf"broken\.json: .*{problem}"):
+        Profile.load(tmp_path / "broken.json")
+
+
 def test_a_profile_cannot_be_changed_by_accident() -> None:
     """It may be shared, so it is frozen."""
     with pytest.raises(ValueError, match="frozen"):
