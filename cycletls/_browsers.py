@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ._capture import CaptureServer, implied_profile
@@ -160,7 +160,7 @@ def capture_browser(name: str = "chromium", *, timeout: float = 60.0) -> Profile
         TimeoutError: it did not get to the last page.
     """
     browser = find_browser(name)
-    documents = [visit(browser, protocols, timeout) for protocols in (("h2", "http/1.1"), ("http/1.1",))]
+    documents = [visit(browser, timeout, protocols=protocols) for protocols in (("h2", "http/1.1"), ("http/1.1",))]
     system = platform.system().lower()
     product = browser.name.lower().replace(" ", "-")
     name = f"{product}-{browser.version.partition('.')[0]}-{system}"
@@ -177,13 +177,18 @@ def _with_window(profile: Profile) -> Profile:
     return profile.model_copy(update={"source": profile.source.model_copy(update={"notes": notes})})
 
 
-def visit(browser: Browser, protocols: tuple[str, ...], timeout: float) -> str:
+def visit(browser: Browser, timeout: float, **options: Any) -> str:
     """Send a browser through all pages of a capture server, and return what that saw as JSON.
+
+    Args:
+        browser: the browser.
+        timeout: seconds that the visit may take.
+        options: those of the server.
 
     Raises:
         TimeoutError: it did not get to the last page.
     """
-    with CaptureServer(protocols=protocols) as server, browser.opened(server.start_page, server):
+    with CaptureServer(**options) as server, browser.opened(server.start_page, server):
         server.wait(target=LAST_PAGE, timeout=timeout)
         return server.document()
 

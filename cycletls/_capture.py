@@ -11,6 +11,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import cached_property
 from types import TracebackType
@@ -112,7 +113,7 @@ class CaptureServer:
     browser send every kind of request.
 
     Args:
-        address: where to listen, as ``host:port``; loopback and a free port when empty.
+        address: where to listen, as ``host:port``; without a host on loopback, when empty on a free port of it.
         tls: whether to speak TLS.
         cert: PEM files of a certificate and its key, or one of both; made for the occasion when None.
         protocols: ALPN in the server's order of preference; HTTP/2 and HTTP/1.1 when None.
@@ -165,7 +166,7 @@ class CaptureServer:
         descriptor, path = tempfile.mkstemp(".pem", "cycletls-capture-")
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(self._authority)
-        weakref.finalize(self, os.unlink, path)
+        weakref.finalize(self, _delete, path)
         return path
 
     def document(self, requests: int = 0, target: str = "", timeout: float = 10.0) -> str:
@@ -253,6 +254,11 @@ def implied_profile(documents: Sequence[str], name: str, **source: str) -> Profi
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     message = {"type": "imply", "captures": list(documents), "name": name, "date": today, **source}
     return as_profile(json.loads(ask(0, message)["text"]))
+
+
+def _delete(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _requests(log: dict[str, Any]) -> list[CapturedRequest]:

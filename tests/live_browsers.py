@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -54,9 +55,7 @@ def test_replay_looks_like_the_browser(browser: Browser, captured: Profile, prot
 
 def first(browser: Browser, protocol: str) -> dict[str, Any]:
     """The connection that carried the browser's first request."""
-    import json
-
-    log = json.loads(visit(browser, (protocol,), 60))
+    log = json.loads(visit(browser, 60, protocols=[protocol]))
     return min(
         (connection for connection in log["connections"] if connection["requests"]),
         key=lambda connection: connection["requests"][0]["number"],

@@ -117,7 +117,7 @@ def test_firefox_trusts_this_server_only(tmp_path: Path) -> None:
 def test_a_browser_that_never_arrives_is_a_timeout(tmp_path: Path) -> None:
     """And it is ended."""
     with pytest.raises(TimeoutError):
-        visit(Browser(str(fake(tmp_path))), ("h2",), 0.01)
+        visit(Browser(str(fake(tmp_path))), 0.01)
 
 
 def test_capture_names_the_profile_after_the_browser(tmp_path: Path) -> None:

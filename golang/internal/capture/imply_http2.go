@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func impliedHTTP2(seen []Seen, note func(string, ...any)) fingerprint.HTTP2 {
 	h.Settings = append(h.Settings, opening.Settings...)
 	h.WindowUpdate, h.PriorityFrames, h.PseudoOrder = opening.WindowUpdate, opening.PriorityFrames, opening.PseudoOrder
 	h.FirstStreamID = requests[0].Stream
-	h.StreamWindow = streamWindow(best.Frames)
+	h.StreamWindow, h.DataSize = streamWindow(best.Frames), dataSize(best.Frames)
 	h.HeadersPriority, h.UrgencyWeights = headersPriority(best.Frames, requests)
 	policies, exact := impliedPolicies(requests)
 	h.HPACK = policies[0].String()
@@ -53,14 +54,14 @@ func streamWindow(frames []Frame) (increment uint32) {
 		if frame.Type != "HEADERS" {
 			continue
 		}
-		if i+1 >= len(frames) || frames[i+1].Type != "WINDOW_UPDATE" || frames[i+1].Stream != frame.Stream {
+		if i+1 == len(frames) {
 			return 0
 		}
-		update := frames[i+1].Payload
-		if len(update) != 4 {
+		next := frames[i+1]
+		if next.Type != "WINDOW_UPDATE" || next.Stream != frame.Stream || len(next.Payload) != 4 {
 			return 0
 		}
-		increment = uint32(update[0])<<24 | uint32(update[1])<<16 | uint32(update[2])<<8 | uint32(update[3])
+		increment = binary.BigEndian.Uint32(next.Payload)
 	}
 	return increment
 }

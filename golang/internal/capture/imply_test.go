@@ -139,6 +139,34 @@ func TestStreamWindowIsOfEveryStream(t *testing.T) {
 	}
 }
 
+// TestUrgencyShowsInWeights: only where two requests of different urgency agree.
+func TestUrgencyShowsInWeights(t *testing.T) {
+	headers := func(stream uint32, weight byte) Frame {
+		return Frame{Type: "HEADERS", Flags: flagPriority | flagPadded, Stream: stream, Payload: Hex{0, 0x80, 0, 0, 0, weight}}
+	}
+	request := func(stream uint32, priority string) Request {
+		return Request{Stream: stream, Fields: []Field{{"priority", priority}}}
+	}
+	for _, test := range []struct {
+		weights   []byte
+		requests  []Request
+		byUrgency bool
+	}{
+		{[]byte{219, 255}, []Request{request(1, "u=1, i"), request(3, "u=0, i")}, true},
+		{[]byte{255, 255}, []Request{request(1, "u=0"), request(3, "u=0")}, false},
+		{[]byte{255, 255}, []Request{request(1, "u=0"), request(3, "u=1")}, false},
+	} {
+		frames := []Frame{headers(1, test.weights[0]), headers(3, test.weights[1])}
+		priority, weights := headersPriority(frames, test.requests)
+		if (weights != nil) != test.byUrgency || priority == nil || priority.Weight != 256 || !priority.Exclusive {
+			t.Errorf("weights %v: %+v, %v", test.weights, priority, weights)
+		}
+	}
+	if priority, _ := headersPriority([]Frame{{Type: "HEADERS", Stream: 1}}, nil); priority != nil {
+		t.Errorf("%+v of a frame without one", priority)
+	}
+}
+
 // FuzzImply: whatever a log says, the end is a profile or an error.
 func FuzzImply(f *testing.F) {
 	log := Log{Connections: []Seen{

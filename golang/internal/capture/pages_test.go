@@ -158,6 +158,15 @@ func TestCertificateNamesTheAddress(t *testing.T) {
 	}
 }
 
+// TestLoopbackUnlessToldOtherwise: a port alone does not open it to the network.
+func TestLoopbackUnlessToldOtherwise(t *testing.T) {
+	for _, address := range []string{"", ":0"} {
+		if ip := start(t, Config{Address: address}).Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+			t.Errorf("%q listens on %s", address, ip)
+		}
+	}
+}
+
 // TestLogForgetsTheOldest, and says so.
 func TestLogForgetsTheOldest(t *testing.T) {
 	l := newLog()

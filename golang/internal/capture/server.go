@@ -6,19 +6,21 @@
 package capture
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
 
 // Config says where a Server listens and what it speaks.
 type Config struct {
-	Address   string           // "127.0.0.1:0" when empty: loopback, a free port
+	Address   string           // host:port; without a host loopback, without a port a free one
 	TLS       bool             // with a certificate of its own making unless one is given
 	Cert      *tls.Certificate // presented when TLS is on
 	Protocols []string         // ALPN, in the server's order of preference; all when empty
@@ -56,17 +58,22 @@ func Serve(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	address := cfg.Address
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", listenAddress(cfg.Address))
 	if err != nil {
 		return nil, err
 	}
 	s.listener = listener
 	s.running.Go(s.accept)
 	return s, nil
+}
+
+// listenAddress fills in loopback, where net.Listen would take all interfaces:
+// that has to be asked for by name.
+func listenAddress(address string) string {
+	if port, ok := strings.CutPrefix(address, ":"); ok {
+		return "127.0.0.1:" + port
+	}
+	return cmp.Or(address, "127.0.0.1:0")
 }
 
 func (s *Server) configureTLS(cfg Config) error {
@@ -92,11 +99,11 @@ func (s *Server) configureTLS(cfg Config) error {
 // Addr is the address the server listens on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// URL is the server's root. Loopback goes by its name: a client sends no
-// server_name for an address.
+// URL is the server's root as this machine reaches it. Loopback goes by its
+// name: a client sends no server_name for an address.
 func (s *Server) URL() string {
 	host, port, _ := net.SplitHostPort(s.Addr().String())
-	if host == "127.0.0.1" {
+	if host == "127.0.0.1" || net.ParseIP(host).IsUnspecified() {
 		host = "localhost"
 	}
 	if s.tls == nil {
