@@ -84,6 +84,10 @@ class TLSProfile(_Part):
     extension_order: Literal["fixed", "shuffle"] = "fixed"
     extensions: tuple[Extension, ...]
 
+    def model_post_init(self, context: Any) -> None:
+        """Count the defaults as set: the core has none."""
+        self.model_fields_set.update(type(self).model_fields)
+
 
 class HTTP1Profile(_Part):
     """HTTP/1.1: the headers by kind of request, where they differ from HTTP/2's in order or case."""
@@ -163,6 +167,10 @@ class Profile(_Part):
     def document(self) -> str:
         """Return the profile as JSON."""
         return self.model_dump_json(exclude_unset=True, indent=1)
+
+    def explicit(self) -> Profile:
+        """Return the profile with nothing left to a rule: its headers are those of all kinds, over both protocols."""
+        return as_profile(json.loads(self._described("document")))
 
     # What observers would call it. Where the order of extensions is drawn, JA3, JA4_o and JA4_ro are those of the
     # document's order: a sample.

@@ -3,7 +3,7 @@ package engine
 import "github.com/cycletls/cycletls/golang/internal/envelope"
 
 // Describe returns the notations of what a session of this identity would send,
-// without making one.
+// and the profile behind them in full, without making one.
 func Describe(identity *envelope.Identity) (*envelope.Description, error) {
 	choice := choiceOf(identity)
 	profile, err := choice.Resolve()
@@ -17,5 +17,6 @@ func Describe(identity *envelope.Identity) (*envelope.Description, error) {
 		JA4: ja4.Hash(), JA4R: ja4.String(), JA4O: original.Hash(), JA4RO: original.String(),
 		Akamai: akamai.String(), AkamaiHash: akamai.Hash(),
 		PeetPrint: hello.PeetPrint(), PeetPrintHash: hello.PeetPrintHash(),
+		Document: string(profile.Explicit()),
 	}, nil
 }

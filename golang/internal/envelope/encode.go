@@ -289,6 +289,7 @@ func (w *mapWriter) description(d *Description) {
 	w.text("akamaiHash", d.AkamaiHash)
 	w.text("peetprint", d.PeetPrint)
 	w.text("peetprintHash", d.PeetPrintHash)
+	w.text("document", d.Document)
 }
 
 func (w *mapWriter) timings(t *Timings) {

@@ -141,7 +141,7 @@ var fromCore = []struct {
 	{"no cookies", &CookieList{}},
 	{"cookies", &CookieList{Cookies: []Cookie{everyCookie}}},
 	{"description", &Description{
-		JA3: "771,47,,,", JA3Hash: "b", JA4: "c", JA4R: "d", JA4O: "e", JA4RO: "f", Akamai: "|00|0|m,a,s,p", AkamaiHash: "h", PeetPrint: "i", PeetPrintHash: "j",
+		JA3: "771,47,,,", JA3Hash: "b", JA4: "c", JA4R: "d", JA4O: "e", JA4RO: "f", Akamai: "|00|0|m,a,s,p", AkamaiHash: "h", PeetPrint: "i", PeetPrintHash: "j", Document: "{}",
 	}},
 	{"certificate chain", &CertificateChain{Certificates: [][]byte{{0x30, 0}, {0x30, 1}}}},
 	{"capturing", &Capturing{Handle: 1<<32 | 6, URL: "https://localhost:8443", Authority: "PEM", Leaf: []byte{0x30, 0}, KeyPin: "AA=="}},

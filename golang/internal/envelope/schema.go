@@ -193,12 +193,14 @@ type CertificateChain struct{ Certificates [][]byte }
 // Describe ("describe") asks for the notations of what a session would send.
 type Describe struct{ Identity }
 
-// Description ("description") answers.
+// Description ("description") answers; Document is the profile with nothing left
+// to a rule.
 type Description struct {
 	JA3, JA3Hash             string
 	JA4, JA4R, JA4O, JA4RO   string
 	Akamai, AkamaiHash       string
 	PeetPrint, PeetPrintHash string
+	Document                 string
 }
 
 // Timings of the last hop; Total spans all of them.

@@ -40,7 +40,7 @@ type HeaderRow Slot
 // and case of that version. A row's value is the one that the kind has in
 // headers, unless the row has its own; what is not named is not sent.
 type HTTP1 struct {
-	Headers map[string][]HeaderRow `json:"headers"`
+	Headers map[string][]HeaderRow `json:"headers,omitempty"`
 }
 
 type layoutKey struct{ kind, protocol string }
@@ -148,6 +148,26 @@ func layoutH1(names, rows []HeaderRow) []Slot {
 		}
 	}
 	return slots
+}
+
+// Explicit returns the profile as Document does, with nothing left to a rule: the
+// headers of every kind over both protocols are spelled out.
+func (p *Profile) Explicit() []byte {
+	full := *p
+	full.Headers, full.HTTP1.Headers = make(map[string][]HeaderRow), make(map[string][]HeaderRow)
+	for kind := range fallback {
+		full.Headers[kind] = toRows(p.Layout(kind, "h2"))
+		full.HTTP1.Headers[kind] = toRows(p.Layout(kind, "http/1.1"))
+	}
+	return full.Document()
+}
+
+func toRows(slots []Slot) []HeaderRow {
+	rows := make([]HeaderRow, len(slots))
+	for i, slot := range slots {
+		rows[i] = HeaderRow(slot)
+	}
+	return rows
 }
 
 func toSlots(rows []HeaderRow) []Slot {

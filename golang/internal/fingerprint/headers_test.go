@@ -101,3 +101,26 @@ func TestChromeNamesItsBrands(t *testing.T) {
 		}
 	}
 }
+
+// A profile that is written out in full sends what it did, and cannot be written
+// out any fuller.
+func TestExplicitProfileIsTheSame(t *testing.T) {
+	for _, document := range everyProfile(t) {
+		p, err := Parse([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		full, err := Parse(p.Explicit())
+		if err != nil {
+			t.Fatal(p.Name, err)
+		}
+		for key, layout := range p.layouts {
+			if !slices.Equal(full.Layout(key.kind, key.protocol), layout) {
+				t.Errorf("%s: %s over %s became %+v", p.Name, key.kind, key.protocol, full.layouts[key])
+			}
+		}
+		if len(full.HTTP1.Headers) != len(fallback) || string(full.Explicit()) != string(p.Explicit()) {
+			t.Errorf("%s: something was left to a rule", p.Name)
+		}
+	}
+}

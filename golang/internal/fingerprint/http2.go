@@ -10,7 +10,7 @@ import (
 // requests. The zero value of FirstStreamID, PseudoOrder and HPACK is filled in
 // by Parse.
 type HTTP2 struct {
-	Settings        []Setting       `json:"settings"`                   // in wire order
+	Settings        []Setting       `json:"settings,omitempty"`         // in wire order
 	WindowUpdate    uint32          `json:"window_update"`              // on the connection, right after SETTINGS; 0: none
 	StreamWindow    uint32          `json:"stream_window,omitempty"`    // WINDOW_UPDATE on each stream after its HEADERS; 0: none
 	PriorityFrames  []PriorityFrame `json:"priority_frames,omitempty"`  // sent before the first request

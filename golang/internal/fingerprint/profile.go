@@ -32,8 +32,8 @@ type Source struct {
 	Browser  string   `json:"browser"`
 	Version  string   `json:"version"`
 	OS       string   `json:"os"`
-	Captured string   `json:"captured"` // when, "" where nothing was captured
-	Notes    []string `json:"notes"`    // how, and which parts are not from the capture
+	Captured string   `json:"captured"`        // when, "" where nothing was captured
+	Notes    []string `json:"notes,omitempty"` // how, and which parts are not from the capture
 }
 
 // cacheSize bounds the documents that Parse remembers. A program may make a
