@@ -1,6 +1,9 @@
 package fingerprint
 
 import (
+	"cmp"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,23 +149,31 @@ func TestClosestIsTheBrowserItself(t *testing.T) {
 	}
 }
 
-// What other clients show finds their own kind.
+// The strings of testdata/notations.json find their own kind.
 func TestClosestIsOfTheSameKind(t *testing.T) {
-	for client, kind := range map[string]string{
-		"Chrome 83": "chrome", "Chrome 120": "chrome", "shuffled Chrome": "chrome", "Chromium 156": "chrome",
-		"Firefox 133": "firefox", "Safari 17": "safari", "OkHttp 4": "okhttp",
-	} {
-		p, err := (&Choice{Bases: everyProfile(t), JA3: knownJA3[client]}).Resolve()
-		if err != nil || !strings.HasPrefix(p.Name, kind) {
-			t.Errorf("%s: %v, %v", client, p.Name, err)
-		}
+	document, err := os.ReadFile("testdata/notations.json")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for client, kind := range map[string]string{
-		"Chrome 120": "chrome", "padded Chrome": "chrome", "Firefox 153": "firefox", "Safari 17": "safari", "OkHttp 4": "okhttp",
-	} {
-		p, err := (&Choice{Bases: everyProfile(t), JA4R: knownJA4[client]}).Resolve()
-		if err != nil || !strings.HasPrefix(p.Name, kind) {
-			t.Errorf("%s: %v, %v", client, p.Name, err)
+	var given struct {
+		JA3, JA4R []struct{ Client, Text string }
+	}
+	if err := json.Unmarshal(document, &given); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{"JDK": "java-", "OpenSSL": "curl-", "Chromium": "chrom"}
+	for _, notation := range append(given.JA3, given.JA4R...) {
+		choice := Choice{Bases: everyProfile(t), JA3: notation.Text}
+		if strings.HasPrefix(notation.Text, "t") {
+			choice.JA3, choice.JA4R = "", notation.Text
+		}
+		p, err := choice.Resolve()
+		if err != nil {
+			t.Fatalf("%s: %v", notation.Client, err)
+		}
+		name, _, _ := strings.Cut(notation.Client, " ")
+		if kind := cmp.Or(kinds[name], strings.ToLower(name)); !strings.HasPrefix(p.Name, kind) {
+			t.Errorf("%s finds %s", notation.Client, p.Name)
 		}
 	}
 }

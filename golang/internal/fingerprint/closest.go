@@ -6,7 +6,7 @@ import "slices"
 type Notation interface {
 	// Apply returns base with what the notation says.
 	Apply(base *Profile) (*Profile, error)
-	// likeness tells how much of a hello it describes, from 0 to 4.
+	// likeness tells how much of a hello it describes: more is closer.
 	likeness(hello *ClientHello) float64
 }
 
@@ -26,9 +26,11 @@ func Closest(bases []*Profile, n Notation) *Profile {
 }
 
 // likeness: ciphers in their places tell TLS libraries apart, which keep their
-// order for years; groups tell versions of one.
+// order for years, and point formats tell OpenSSL from the others. Groups weigh
+// less: they only tell versions of a library.
 func (j JA3) likeness(h *ClientHello) float64 {
-	return overlap(j.Extensions, h.Extensions) + overlap(j.Ciphers, h.Ciphers) + samePlaces(j.Ciphers, h.Ciphers) + overlap(j.Groups, h.Groups)
+	return overlap(j.Extensions, h.Extensions) + overlap(j.Ciphers, h.Ciphers) + samePlaces(j.Ciphers, h.Ciphers) +
+		overlap(j.Formats, h.Formats) + overlap(j.Groups, h.Groups)/4
 }
 
 // likeness: where the ciphers are sorted, the signature algorithms have to tell.
