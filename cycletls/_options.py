@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ._cookies import parse_cookies
 from ._exceptions import InvalidOption, UnknownOption
 from ._headers import parse_changes
-from ._profiles import profile_document, stand_in
+from ._profiles import lasting_reference, stand_in
 from ._timeouts import Timeouts
 
 TYPE_CHECKING = False
@@ -315,9 +315,7 @@ def _profile(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, (str, os.PathLike)):
-        reference = os.fspath(value)
-        profile_document(reference)
-        return reference
+        return lasting_reference(os.fspath(value))
     from ._models import as_profile  # values are rarer than names, and pydantic takes 80 ms
 
     return as_profile(value).document()

@@ -106,6 +106,16 @@ def resolve_name(name: str) -> str:
     return max(fitting, key=_newness)
 
 
+def lasting_reference(reference: str) -> str:
+    """Return what means the same profile as a name, a path or a text does now, whatever is registered later.
+
+    Raises:
+        InvalidOption: there is no such profile.
+    """
+    document = profile_document(reference)
+    return document if document in _registered.values() else reference
+
+
 def add_document(name: str, document: str) -> str:
     """Let a name mean a document, and return it as it is looked up."""
     stem = _canonical(name)
@@ -197,8 +207,9 @@ def _newness(name: str) -> tuple[bool, tuple[int, ...], str]:
 def _hint(browser: str, known: Iterable[str]) -> str:
     browsers = list(dict.fromkeys(_parts(name)[0] for name in known))
     if browser in browsers:
-        versions = [".".join(map(str, _parts(name)[1])) for name in known if _parts(name)[0] == browser]
-        return f"of {browser} there are the versions {', '.join(dict.fromkeys(versions))}"
+        its = [name for name in known if _parts(name)[0] == browser]
+        versions = dict.fromkeys([".".join(map(str, _parts(name)[1])) or name for name in its])
+        return f"of {browser} there are the versions {', '.join(versions)}"
     from difflib import get_close_matches
 
     close = get_close_matches(browser, browsers, 1, 0.5)

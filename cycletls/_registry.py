@@ -50,7 +50,7 @@ class Profiles:
     def register(self, profile: Profile | Mapping[str, Any] | str | PathLike[str], name: str | None = None) -> str:
         """Let a name mean a profile in this process, and return the name as ``get`` finds it.
 
-        Sessions that were made before keep what the name meant then.
+        Sessions that were made with the name before keep what it meant then.
 
         Args:
             profile: a Profile, its mapping, the path of its file, or the name of another.

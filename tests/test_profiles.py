@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cycletls import InvalidOption, Profile, profiles
+from cycletls import CycleTLS, InvalidOption, Profile, profiles
 from cycletls import _profiles as finding
 from cycletls._profiles import profile_document, resolve_name
 
@@ -199,6 +199,17 @@ def test_a_registered_name_is_believed_before_files_and_aliases() -> None:
     assert Profile.load("chrome").source.browser == "Firefox"
     assert profiles.unregister("chrome")
     assert Profile.load("chrome").source.browser == "Google Chrome"
+
+
+def test_a_request_means_what_is_registered_at_its_time(echo_tls: str, ca_file: str) -> None:
+    """A session does not take a connection made under what the name meant before."""
+    with CycleTLS(verify=ca_file) as session:
+        seen = []
+        for meant in ("chrome", "okhttp", "firefox"):
+            profiles.register(meant, name="mine")
+            seen.append(session.get(echo_tls, profile="mine").json()["tls"]["ja4"])
+        profiles.unregister("mine")
+    assert seen == [profiles.get(meant).ja4 for meant in ("chrome", "okhttp", "firefox")]
 
 
 def test_what_is_registered_is_checked() -> None:
