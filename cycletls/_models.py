@@ -93,6 +93,7 @@ class HTTP1Profile(_Part):
     """HTTP/1.1: the headers by kind of request, where they differ from HTTP/2's in order or case."""
 
     headers: dict[str, tuple[Row, ...]] = Field(default_factory=dict)
+    body_apart: bool = False
 
 
 class Priority(_Part):
@@ -119,6 +120,7 @@ class HTTP2Profile(_Part):
     priority_frames: tuple[PriorityFrame, ...] = ()
     headers_priority: Priority | None = None
     urgency_weights: tuple[int, ...] | None = None
+    data_size: int = 0
     first_stream_id: int = 1
     pseudo_order: str = "masp"
     hpack: Literal["quiche", "gecko", "plain"] = "plain"

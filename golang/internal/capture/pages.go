@@ -53,6 +53,7 @@ var allPages = map[string]page{
 	"again":     {kind: fingerprint.Navigate, ends: true, fields: []Field{{"content-type", html}}, body: pageAgain},
 	"resumed":   {kind: fingerprint.Navigate, fields: []Field{{"content-type", html}}, body: pageResumed},
 	"fetch":     {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
+	"upload":    {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
 	"done":      {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
 	"xhr":       {kind: fingerprint.XHR, fields: []Field{{"content-type", "text/plain"}}},
 	"image":     {kind: fingerprint.Image, fields: []Field{{"content-type", "image/svg+xml"}}, body: svg},

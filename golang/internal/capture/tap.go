@@ -8,6 +8,7 @@ import (
 
 const (
 	recordHandshake = 22
+	recordData      = 23
 	messageHello    = 1
 	maxRecords      = 64      // of a connection's opening, for the report
 	maxHello        = 1 << 17 // twice what a ClientHello of a browser could ever need

@@ -114,8 +114,10 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 		Profile:    profile,
 		TLS:        tls,
 		ForceHTTP1: config.ForceHTTP1,
-		HTTP1:      http1.Config{MaxHeaderBytes: config.MaxHeaderBytes, MaxInformational: config.MaxInformational},
-		HTTP2:      http2Config(config, &profile.HTTP2),
+		HTTP1: http1.Config{
+			MaxHeaderBytes: config.MaxHeaderBytes, MaxInformational: config.MaxInformational, BodyApart: profile.HTTP1.BodyApart,
+		},
+		HTTP2: http2Config(config, &profile.HTTP2),
 
 		Resolve:      config.Resolve,
 		BlockPrivate: config.BlockPrivate,
@@ -140,6 +142,7 @@ func http2Config(config *envelope.Session, profile *fingerprint.HTTP2) http2.Con
 		WindowUpdate:     profile.WindowUpdate,
 		StreamWindow:     profile.StreamWindow,
 		UrgencyWeights:   profile.UrgencyWeights,
+		DataSize:         profile.DataSize,
 		FirstStreamID:    profile.FirstStreamID,
 		PseudoOrder:      profile.PseudoOrder,
 		HPACK:            policies[profile.HPACK],

@@ -40,7 +40,8 @@ type HeaderRow Slot
 // and case of that version. A row's value is the one that the kind has in
 // headers, unless the row has its own; what is not named is not sent.
 type HTTP1 struct {
-	Headers map[string][]HeaderRow `json:"headers,omitempty"`
+	Headers   map[string][]HeaderRow `json:"headers,omitempty"`
+	BodyApart bool                   `json:"body_apart,omitempty"` // a body leaves by itself, not with the head
 }
 
 type layoutKey struct{ kind, protocol string }

@@ -17,6 +17,7 @@ type HTTP2 struct {
 	HeadersPriority *Priority       `json:"headers_priority,omitempty"` // of HEADERS frames; nil: no priority flag
 	// UrgencyWeights are eight: the weight follows the urgency, 0 to 7, of the priority field.
 	UrgencyWeights []int  `json:"urgency_weights,omitempty"`
+	DataSize       int    `json:"data_size,omitempty"` // most content of a DATA frame; 0: as much as every peer takes
 	FirstStreamID  uint32 `json:"first_stream_id,omitempty"`
 	PseudoOrder    string `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
 	HPACK          string `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
@@ -42,6 +43,7 @@ const (
 	defaultWindow = 1<<16 - 1 // of a connection (RFC 9113 section 6.9.2)
 	maxWindow     = 1<<31 - 1 // and the last stream
 	urgencies     = 8         // RFC 9218 section 4.1
+	maxDataSize   = 1 << 14   // that every peer takes (RFC 9113 section 4.2)
 )
 
 func (h *HTTP2) check() error {
@@ -63,6 +65,8 @@ func (h *HTTP2) check() error {
 		return fmt.Errorf("http2.hpack: %q is none of quiche, gecko and plain", h.HPACK)
 	case h.WindowUpdate > maxWindow-defaultWindow:
 		return errors.New("http2.window_update: the window would pass 2^31-1 (RFC 9113 section 6.9.1)")
+	case h.DataSize < 0 || h.DataSize > maxDataSize:
+		return fmt.Errorf("http2.data_size: not from 0 to %d", maxDataSize)
 	case h.StreamWindow > maxWindow:
 		return errors.New("http2.stream_window: more than 2^31-1")
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	MaxHeaderBytes int64
 	// MaxInformational bounds the 1xx responses before the final one: 8.
 	MaxInformational int
+	// BodyApart sends a head and the body behind it in two writes.
+	BodyApart bool
 }
 
 const (

@@ -55,6 +55,11 @@ func (s *stream) Write(p []byte) (int, error) {
 	if err := s.lookForAnswer(); err != nil {
 		return 0, err
 	}
+	if s.conn.cfg.BodyApart && s.given == 0 {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
 	s.given += int64(len(p))
 	if !s.request.chunked() {
 		return s.send(p, "")

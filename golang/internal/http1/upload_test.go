@@ -27,6 +27,19 @@ func TestHeadAndSmallBodyLeaveInOneWrite(t *testing.T) {
 	equal(t, "request", s.received(), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello")
 }
 
+// TestBodyLeavesApart where a profile wants it.
+func TestBodyLeavesApart(t *testing.T) {
+	s := newSessionWith(t, Config{BodyApart: true})
+	stream := s.start(post(5))
+	for _, piece := range []string{"hel", "lo"} {
+		_, err := stream.Write([]byte(piece))
+		check(t, err)
+	}
+	check(t, stream.CloseWrite(nil))
+	equal(t, "writes", s.client.Writes(), 3)
+	equal(t, "request", s.received(), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello")
+}
+
 // TestPiecesReachTheWireAtOnce: who streams a body may wait for what the server
 // makes of it.
 func TestPiecesReachTheWireAtOnce(t *testing.T) {

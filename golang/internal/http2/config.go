@@ -35,6 +35,7 @@ type Config struct {
 	// UrgencyWeights are the weights of HEADERS by the urgency, 0 to 7, in the
 	// request's priority field; nil: that of HeadersPriority always.
 	UrgencyWeights []int
+	DataSize       int    // most content of a DATA frame; 0: 16384
 	FirstStreamID  uint32 // 0: 1
 	PseudoOrder    string // of m(ethod), a(uthority), s(cheme), p(ath); "": "masp"
 	HPACK          hpack.Policy
@@ -52,6 +53,9 @@ const (
 func (c Config) withDefaults() Config {
 	if c.FirstStreamID == 0 {
 		c.FirstStreamID = 1
+	}
+	if c.DataSize == 0 {
+		c.DataSize = dataSize
 	}
 	if c.PseudoOrder == "" {
 		c.PseudoOrder = defaultPseudoOrder

@@ -69,7 +69,7 @@ type peerSettings struct {
 const unknownStreams = 100
 
 // NewConn begins a connection. What opens it on the wire leaves with the first
-// request, in one write.
+// request, in a record of its own.
 func NewConn(nc wait.Conn, cfg Config) *Conn {
 	cfg = cfg.withDefaults()
 	c := &Conn{
@@ -84,6 +84,7 @@ func NewConn(nc wait.Conn, cfg Config) *Conn {
 	c.streamWindow = int64(c.cfg.setting(http2.SettingInitialWindowSize, defaultWindow)) + int64(cfg.StreamWindow)
 	c.enc = hpack.NewEncoder(cfg.HPACK)
 	c.out = appendPreface(nil, &c.cfg)
+	c.cut()
 	c.reader.init(c)
 	return c
 }

@@ -33,6 +33,7 @@ func (c *Conn) handleSettings(f *http2.SettingsFrame) {
 		return
 	}
 	c.out = appendSettingsAck(c.out)
+	c.cut()
 	c.admit()
 	c.wakeReady()
 }

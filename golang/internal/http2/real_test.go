@@ -99,6 +99,9 @@ func TestThreadsShareAConnection(t *testing.T) {
 		w.Write(body)
 	})
 	c := connect(t, addr, chrome)
+	if err := echo(c, []byte("a")); err != nil { // the limit is known from here on: before, streams may be refused
+		t.Fatal(err)
+	}
 	var group sync.WaitGroup
 	for thread := range 32 {
 		group.Go(func() {

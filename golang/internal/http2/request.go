@@ -25,6 +25,7 @@ func (s *Stream) sendHead(end bool) error {
 	c.block = c.encodeHead(c.block[:0], s.request)
 	c.out = appendHeaders(c.out, s.id, c.block, end, c.priority(s.request), int(c.peer.maxFrame))
 	c.out = appendWindowUpdate(c.out, s.id, c.cfg.StreamWindow)
+	c.cut()
 	s.localClosed = end
 	return nil
 }

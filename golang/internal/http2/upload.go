@@ -70,8 +70,9 @@ func (s *Stream) sendData(p []byte) int {
 	c.idle = 0
 	end := s.sent == s.request.Length && !s.request.Fields.Has("trailer")
 	for rest := p[:n]; len(rest) > 0; {
-		size := min(len(rest), dataSize, int(c.peer.maxFrame))
+		size := min(len(rest), c.cfg.DataSize, int(c.peer.maxFrame))
 		c.out = appendData(c.out, s.id, rest[:size], end && size == len(rest))
+		c.cut()
 		rest = rest[size:]
 	}
 	if end {
@@ -122,6 +123,7 @@ func (s *Stream) sendEnd(trailers message.Fields) {
 	c := s.c
 	if len(trailers) == 0 {
 		c.out = appendData(c.out, s.id, nil, true)
+		c.cut()
 	} else {
 		c.block = c.encodeFields(c.enc.Begin(c.block[:0]), trailers)
 		c.out = appendHeaders(c.out, s.id, c.block, true, nil, int(c.peer.maxFrame))

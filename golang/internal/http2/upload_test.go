@@ -32,6 +32,24 @@ func TestNoErrorAfterTheResponseIsNone(t *testing.T) {
 	works(t, c)
 }
 
+// Bodies are cut into frames of the size that the profile says.
+func TestDataFramesAreOfTheProfilesSize(t *testing.T) {
+	cfg := chrome
+	cfg.DataSize = 16375
+	c := against(t, cfg, nil, func(p *peer) {
+		for _, want := range []uint32{16375, 16375, 1250} {
+			if f := await[*xhttp2.DataFrame](p); f.Length != want || f.StreamEnded() != (want == 1250) {
+				t.Errorf("%v, want %d", f, want)
+			}
+		}
+	})
+	s := send(t, c, limited(), post("/", 34000))
+	if _, err := s.Write(make([]byte, 34000)); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
 // fill writes until that ends.
 func fill(s message.Stream) error {
 	for piece := make([]byte, 32<<10); ; {

@@ -13,12 +13,13 @@ const highWater = 256 << 10
 // writer is the sending side of a connection; Conn.mu guards it.
 type writer struct {
 	enc      *hpack.Encoder
-	block    []byte // a header block being encoded
-	out      []byte // frames to be sent
-	spare    []byte // memory of a buffer that was sent
-	base     uint64 // place of out in all that was ever to be sent
-	written  uint64 // how much of that was sent
-	flushing bool   // somebody is sending
+	block    []byte   // a header block being encoded
+	out      []byte   // frames to be sent
+	cuts     []uint64 // places where a write ends, in order
+	spare    []byte   // memory of a buffer that was sent
+	base     uint64   // place of out in all that was ever to be sent
+	written  uint64   // how much of that was sent
+	flushing bool     // somebody is sending
 	// held: a write ended early and the layer beneath keeps some of it, which
 	// the next one sends first.
 	held   bool
@@ -27,6 +28,11 @@ type writer struct {
 
 // place is where the next frame will be in all that was ever to be sent.
 func (w *writer) place() uint64 { return w.base + uint64(len(w.out)) }
+
+// cut ends a write here. With TLS each has a record of its own, and browsers send
+// one for the preface with what follows it, for each HEADERS with its
+// WINDOW_UPDATE, and for each DATA frame (measured, Chromium 156 and Firefox 153).
+func (w *writer) cut() { w.cuts = append(w.cuts, w.place()) }
 
 // pending reports whether there is anything to send and nobody to do it.
 func (w *writer) pending() bool {
@@ -90,14 +96,15 @@ func (c *Conn) sendSlowly(ctx *wait.Context) error {
 
 // send writes what there is, once; what is left stays in front of the rest.
 func (c *Conn) send(ctx *wait.Context) error {
-	batch := c.out
+	batch, base, cuts := c.out, c.base, c.cuts
 	c.out, c.spare = c.spare[:0], nil
 	c.base += uint64(len(batch))
 	c.mu.Unlock()
 	c.nc.SetWriteContext(ctx)
-	n, err := c.nc.Write(batch)
+	n, err := c.write(batch, base, cuts)
 	c.mu.Lock()
 	c.written += uint64(n)
+	c.dropCuts(base + uint64(n))
 	c.held = err != nil
 	if n < len(batch) {
 		rest := append(batch[:0], batch[n:]...)
@@ -107,6 +114,32 @@ func (c *Conn) send(ctx *wait.Context) error {
 		c.spare = batch
 	}
 	return err
+}
+
+// write sends a batch that begins at base, cut where it is to be; c.mu is not held,
+// and others only append to cuts.
+func (c *Conn) write(batch []byte, base uint64, cuts []uint64) (n int, err error) {
+	for _, place := range cuts {
+		end := int(place - base)
+		if end >= len(batch) {
+			break
+		}
+		written, err := c.nc.Write(batch[n:end])
+		if n += written; err != nil {
+			return n, err
+		}
+	}
+	written, err := c.nc.Write(batch[n:])
+	return n + written, err
+}
+
+// dropCuts forgets the cuts up to a place.
+func (w *writer) dropCuts(place uint64) {
+	done := 0
+	for done < len(w.cuts) && w.cuts[done] <= place {
+		done++
+	}
+	w.cuts = append(w.cuts[:0], w.cuts[done:]...)
 }
 
 // cannotSend notes that the peer takes no more. What it sent before may still

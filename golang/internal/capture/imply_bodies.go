@@ -1,0 +1,33 @@
+package capture
+
+import "slices"
+
+// dataSize is the most content that a DATA frame had, if any was so large that
+// its body must have been cut.
+func dataSize(frames []Frame) (size int) {
+	for _, frame := range frames {
+		if frame.Type == "DATA" {
+			size = max(size, int(frame.Length))
+		}
+	}
+	if size < maxFrameSize/2 {
+		return 0
+	}
+	return size
+}
+
+// sealed is what a record of TLS 1.3 has beside its content: the content's type
+// and the tag that every cipher of it has (RFC 8446 section 5.2).
+const sealed = 1 + 16
+
+// bodyApart reports whether the head of a request with a body had a record of
+// its own.
+func bodyApart(seen []Seen) bool {
+	return slices.ContainsFunc(seen, func(s Seen) bool {
+		return s.TLS != nil && s.Connection.Protocol != "h2" && slices.ContainsFunc(s.Requests, func(r Request) bool {
+			return r.Body.Length > 0 && slices.ContainsFunc(s.TLS.Records, func(record Record) bool {
+				return record.Type == recordData && record.Length == len(r.Head)+sealed
+			})
+		})
+	})
+}
