@@ -196,7 +196,8 @@ class CaptureServer:
         """
         found = _requests(json.loads(self.document(requests, target, timeout)))
         if len(found) < requests or not any(request.target.startswith(target) for request in found):
-            raise TimeoutError(f"{len(found)} requests came within {timeout} s")
+            last = f", the last for {found[-1].target}" if found else ""
+            raise TimeoutError(f"{len(found)} requests came within {timeout} s{last}")
         return found
 
     @property
