@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -191,6 +192,23 @@ func TestNotationsAreServedAsTheyWereGiven(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A profile that the server cannot agree with is named, and so is the alert.
+func TestFailedHandshakeNamesProfileAndAlert(t *testing.T) {
+	root := newAuthority(t)
+	old, err := (&fingerprint.Choice{
+		Profile: string(profile(t, "plain").Document()), JA3: "771,49195-49199,0-10-11-13,29-23,0",
+	}).Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, err = connect(t, newHandshaker(old, root.trusting(), false), &tls.Config{
+		Certificates: []tls.Certificate{root.issue(t, nil)}, MinVersion: tls.VersionTLS13,
+	})
+	if err == nil || !strings.Contains(err.Error(), "as "+old.Name) || !strings.Contains(err.Error(), "protocol version not supported") {
+		t.Error(err)
 	}
 }
 

@@ -2,12 +2,15 @@ package transport
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 )
 
 // openSSL starts a server of another make, which answers every request with what
@@ -80,6 +83,29 @@ func TestOpenSSLAgreesAndResumes(t *testing.T) {
 					t.Errorf("%v, %s: connection %d resumed: %v", arguments, name, i, e.about.TLS.Resumed)
 				}
 			}
+		}
+	}
+}
+
+// Suites that do not encrypt, or not enough, may be offered, as fingerprints of
+// old clients do; a server that has nothing else gets no request.
+func TestWeakSuitesAreOfferedAndNeverAccepted(t *testing.T) {
+	root := newAuthority(t)
+	for _, suite := range []string{"ECDHE-ECDSA-NULL-SHA", "ADH-AES128-SHA", "AECDH-NULL-SHA"} {
+		port := openSSL(t, root, "-tls1_2", "-cipher", suite+":@SECLEVEL=0")
+		offered := fingerprint.JA3{
+			Version: 0x0303, Ciphers: []fingerprint.Code{0xc006, 0xc015, 0xc010, 0x0034, 0x0003, 0x0005, 0xc02b},
+			Extensions: []fingerprint.Code{0, 10, 11, 13}, Groups: []fingerprint.Code{29, 23}, Formats: []fingerprint.Code{0},
+		}
+		chosen, err := offered.Apply(profile(t, "plain"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newTestPool(t, func(c *Config) { c.Profile, c.TLS = chosen, root.trusting() })
+		_, err = start(patient(), p, Origin{"https", "localhost", port}, true)
+		var refused *TLSError
+		if !errors.As(err, &refused) || refused.Profile != chosen.Name {
+			t.Errorf("%s: %v", suite, err)
 		}
 	}
 }

@@ -16,13 +16,16 @@ import (
 
 // TLSError is a handshake that failed for another reason than the certificate.
 type TLSError struct {
-	Host   string
-	What   string
-	Remedy string // "" where there is none to offer
-	Cause  error
+	Host    string
+	Profile string // that was shown to the server
+	What    string
+	Remedy  string // "" where there is none to offer
+	Cause   error
 }
 
-func (e *TLSError) Error() string { return sentence("TLS handshake with "+e.Host, e.What, e.Remedy) }
+func (e *TLSError) Error() string {
+	return sentence("TLS handshake with "+e.Host+" as "+e.Profile, e.What, e.Remedy)
+}
 
 func (e *TLSError) Unwrap() error { return e.Cause }
 
@@ -76,11 +79,11 @@ func (h *handshaker) explain(err error, host string) error {
 	var record utls.RecordHeaderError
 	switch {
 	case errors.As(err, &record):
-		return &TLSError{host, "the answer is not TLS", "is it plain HTTP (http://) on this port?", err}
+		return &TLSError{host, h.profile.Name, "the answer is not TLS", "is it plain HTTP (http://) on this port?", err}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &TLSError{host, "the server closed the connection", "it may refuse the offered TLS version, ciphers or server name", err}
+		return &TLSError{host, h.profile.Name, "the server closed the connection", "it may refuse the offered TLS version, ciphers or server name", err}
 	}
-	return &TLSError{Host: host, What: plain(err), Cause: err}
+	return &TLSError{Host: host, Profile: h.profile.Name, What: plain(err), Cause: err}
 }
 
 // explainCertificate returns a CertificateError, or nil where the certificate is
