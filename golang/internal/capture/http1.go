@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
-// maxHead bounds a request's head, and each line of chunked coding.
-const maxHead = 1 << 20
+const (
+	maxHead   = 1 << 20 // bytes of a request's head, and of its trailers
+	maxChunks = 1 << 14 // of a body, for the report
+)
 
 var errHead = errors.New("malformed request head")
 
@@ -113,7 +115,9 @@ func (c *conn1) readChunks(request *Request) error {
 		if err != nil {
 			return err
 		}
-		request.Body.Chunks = append(request.Body.Chunks, int64(n))
+		if len(request.Body.Chunks) < maxChunks {
+			request.Body.Chunks = append(request.Body.Chunks, int64(n))
+		}
 		if n == 0 {
 			return c.readTrailers(request)
 		}
@@ -127,10 +131,13 @@ func (c *conn1) readChunks(request *Request) error {
 }
 
 func (c *conn1) readTrailers(request *Request) error {
-	for {
+	for size := 0; ; {
 		line, err := readLine(c.in)
 		if err != nil || line == "" {
 			return err
+		}
+		if size += len(line); size > maxHead {
+			return fmt.Errorf("%w: more than %d bytes of trailers", errHead, maxHead)
 		}
 		field, err := parseField([]byte(line))
 		if err != nil {

@@ -137,6 +137,23 @@ type peer struct {
 	io.Writer
 }
 
+// TestChunksAndTrailersAreBounded: the sizes that are remembered, and what ends
+// the connection.
+func TestChunksAndTrailersAreBounded(t *testing.T) {
+	head := "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	seen := &connection{log: newLog()}
+	stream := head + strings.Repeat("1\r\na\r\n", maxChunks+10) + "0\r\n\r\n"
+	(&conn1{conn: peer{strings.NewReader(stream), io.Discard}, seen: seen}).serve()
+	if body := seen.requests[0].Body; len(body.Chunks) != maxChunks || body.Length != maxChunks+10 {
+		t.Errorf("%d chunks of %d bytes", len(body.Chunks), body.Length)
+	}
+	stream = head + "0\r\n" + strings.Repeat("a: "+strings.Repeat("b", 997)+"\r\n", maxHead/1000+10) + "\r\n"
+	err := (&conn1{conn: peer{strings.NewReader(stream), io.Discard}, seen: &connection{log: newLog()}}).serve()
+	if !errors.Is(err, errHead) {
+		t.Errorf("endless trailers: %v", err)
+	}
+}
+
 // FuzzHTTP1: no bytes of a client do more than end its connection.
 func FuzzHTTP1(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"))

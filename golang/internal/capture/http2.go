@@ -14,6 +14,7 @@ import (
 const (
 	maxFrames    = 1024 // of a connection, for the report
 	maxData      = 256  // bytes of a DATA frame's payload, for the report
+	maxStreams   = 1000 // that wait for their end at once
 	frameHeader  = 9
 	maxFrameSize = 16384 // every peer takes frames of this size (RFC 9113 section 4.2)
 	firstWindow  = 65535 // RFC 9113 section 6.9.2
@@ -45,6 +46,7 @@ type conn2 struct {
 
 type stream struct {
 	request Request
+	head    int    // bytes of its header blocks so far
 	opened  bool   // its first header block is complete: the next are trailers
 	ended   bool   // by the client
 	rest    []byte // of the answer
@@ -160,6 +162,9 @@ func (c *conn2) headers(frame *http2.HeadersFrame) error {
 		if frame.StreamID%2 == 0 || frame.StreamID <= c.last {
 			return fmt.Errorf("HTTP/2 stream %d opened after stream %d", frame.StreamID, c.last)
 		}
+		if len(c.streams) == maxStreams {
+			return fmt.Errorf("more than %d HTTP/2 streams at once", maxStreams)
+		}
 		c.last = frame.StreamID
 		s = &stream{request: Request{Stream: frame.StreamID}, window: c.peerWindow}
 		c.streams[frame.StreamID] = s
@@ -172,6 +177,9 @@ func (c *conn2) headers(frame *http2.HeadersFrame) error {
 // comes between two fragments.
 func (c *conn2) block(id uint32, fragment []byte, last bool) error {
 	s := c.streams[id]
+	if s.head += len(fragment); s.head > maxHead {
+		return fmt.Errorf("%w: more than %d bytes on HTTP/2 stream %d", errHead, maxHead, id)
+	}
 	fields := &s.request.Fields
 	if s.opened {
 		fields = &s.request.Trailers

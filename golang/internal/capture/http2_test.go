@@ -155,6 +155,34 @@ func TestStreamsMustCountUp(t *testing.T) {
 	}
 }
 
+// TestHeadersAreBounded: a client that never ends its header block, or its
+// streams, is sent away.
+func TestHeadersAreBounded(t *testing.T) {
+	for name, flood := range map[string]func(*http2.Framer, int){
+		"CONTINUATION": func(out *http2.Framer, i int) {
+			if i == 0 {
+				out.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
+			}
+			out.WriteContinuation(1, false, bytes.Repeat([]byte{0x82}, 10_000))
+		},
+		"streams": func(out *http2.Framer, i int) {
+			out.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: []byte{0x82}, EndHeaders: true})
+		},
+	} {
+		var stream bytes.Buffer
+		stream.WriteString(http2.ClientPreface)
+		framer := http2.NewFramer(&stream, nil)
+		framer.WriteSettings()
+		for i := range 2 * maxStreams {
+			flood(framer, i)
+		}
+		err := newConn2(peer{&stream, io.Discard}, &connection{log: newLog()}).serve()
+		if err == nil || err == io.EOF || stream.Len() == 0 {
+			t.Errorf("%s: ended with %v, %d bytes unread", name, err, stream.Len())
+		}
+	}
+}
+
 // FuzzHTTP2: no frames of a client do more than end its connection.
 func FuzzHTTP2(f *testing.F) {
 	var stream bytes.Buffer

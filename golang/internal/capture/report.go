@@ -68,8 +68,8 @@ type Field [2]string
 type Body struct {
 	Length  int64   `json:"length"`
 	SHA256  Hex     `json:"sha256,omitempty"`
-	Content Hex     `json:"content"` // its first 64 KiB
-	Chunks  []int64 `json:"chunks,omitempty"`
+	Content Hex     `json:"content"`          // its first 64 KiB
+	Chunks  []int64 `json:"chunks,omitempty"` // sizes of the first 16,384
 
 	digest hash.Hash
 }
