@@ -13,7 +13,7 @@
 // to read.
 //
 // An exchange whose wait ends leaves, and the connection lives on for the
-// others. With one stream open no channel is touched.
+// others. With one stream open nobody is woken.
 package http2
 
 import (
@@ -138,7 +138,7 @@ func (c *Conn) awaitSlot(ctx *wait.Context) error {
 	c.openers = append(c.openers, ready)
 	until, why := ctx.Until(wait.Pool)
 	for {
-		c.mu.Unlock()
+		c.release()
 		err := slice(until).Await(ready, wait.Total)
 		c.mu.Lock()
 		if err == nil {
@@ -235,7 +235,7 @@ func (c *Conn) unlock() {
 		c.flushing = true // for good
 		last, c.out = appendGoAway(c.out, c.code), nil
 	}
-	c.mu.Unlock()
+	c.release()
 	if telling {
 		c.nc.SetWriteContext(wait.Now)
 		_, _ = c.nc.Write(last)

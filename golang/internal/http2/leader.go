@@ -34,14 +34,20 @@ func (s *Stream) has(n need) bool {
 	}
 }
 
-// sated is has, but for a leader that reads its body: that goes on while its
-// buffer has room and frames are there.
+// sated reports whether what comes next stays for the leader's next call, so
+// that the rest of its body reaches the caller's memory without a detour. While
+// others wait, a leader that has what it needs goes on with what is there until
+// its own memory is full: or one of them would be woken only to find that its
+// response has come, and to wake the next.
 func (c *Conn) sated() bool {
 	s := c.leader
-	if s == nil || !s.has(s.need) {
+	switch {
+	case s == nil || !s.has(s.need):
 		return false
+	case s.need == needBody && s.open():
+		return s.filled == len(s.dst)
 	}
-	return s.need != needBody || s.filled == len(s.dst) || s.err != nil || s.remoteClosed
+	return len(c.waiting) == 0
 }
 
 // await returns when the stream has what it needs, or with why its exchange
@@ -136,7 +142,7 @@ func (c *Conn) abdicate(s *Stream) {
 // fill reads once; c.mu is held, but not while it waits. It returns why the
 // wait ended early; what is wrong with the connection ends that.
 func (c *Conn) fill(ctx *wait.Context) error {
-	c.mu.Unlock()
+	c.release()
 	c.nc.SetReadContext(ctx)
 	err := c.in.fill(c.nc, c.frameRoom)
 	c.mu.Lock()
@@ -168,30 +174,37 @@ const lookReads = 8
 
 // follow waits until it is woken or a slice of the wait has passed.
 func (c *Conn) follow(s *Stream, until time.Time) {
-	if s.wakeup == nil {
-		s.wakeup = make(chan struct{}, 1)
-	}
-	select {
-	case <-s.wakeup: // left over from a wait that ended otherwise
-	default:
-	}
+	s.bell.Reset() // it may have rung for a wait that ended otherwise
 	if c.heir == s {
 		c.heir = nil // somebody was quicker
 	}
 	c.waiting = append(c.waiting, s)
-	c.mu.Unlock()
-	_ = slice(until).Await(s.wakeup, wait.Total)
+	c.release()
+	s.bell.Await(max(time.Millisecond, wait.Slice(until)))
 	c.mu.Lock()
 	if i := slices.Index(c.waiting, s); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)
 	}
 }
 
-// wake wakes a follower.
+// wake has a follower woken when the lock is given back.
 func (c *Conn) wake(s *Stream) {
 	if i := slices.Index(c.waiting, s); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)
-		s.wakeup <- struct{}{} // has room: it is emptied before each wait
+		c.woken = append(c.woken, s)
+	}
+}
+
+// release gives the lock back and then wakes who is to be woken: on a single
+// processor they run at once, and would find the lock taken.
+func (c *Conn) release() {
+	var few [8]*Stream
+	woken := append(few[:0], c.woken...)
+	clear(c.woken)
+	c.woken = c.woken[:0]
+	c.mu.Unlock()
+	for _, s := range woken {
+		s.bell.Ring()
 	}
 }
 

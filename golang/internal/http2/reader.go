@@ -21,6 +21,7 @@ type reader struct {
 	leader  *Stream   // nil: it only looks
 	heir    *Stream   // was woken to lead next
 	waiting []*Stream // followers, longest first
+	woken   []*Stream // those to be woken when the lock is given back
 
 	in        buffer
 	framer    *http2.Framer
@@ -42,9 +43,7 @@ func (r *reader) init(c *Conn) {
 	r.section.init(c.cfg.MaxHeaderBytes, c.cfg.setting(http2.SettingHeaderTableSize, defaultTableSize))
 }
 
-// digest processes the frames that are there, as far as the leader lets it:
-// what comes after the bytes it wanted stays for its next call, so that it
-// reaches the caller's memory without a detour.
+// digest processes the frames that are there, as far as the leader lets it.
 func (c *Conn) digest() {
 	for c.err == nil && !c.sated() && c.step() {
 	}

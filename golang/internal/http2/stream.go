@@ -43,8 +43,8 @@ type Stream struct {
 	left    bool  // its slot is free
 	closed  bool  // by its owner
 
-	need   need          // while it waits
-	wakeup chan struct{} // made when first needed
+	need need // while it waits
+	bell wait.Bell
 }
 
 var _ message.Stream = (*Stream)(nil)

@@ -99,7 +99,7 @@ func (c *Conn) send(ctx *wait.Context) error {
 	batch, base, cuts := c.out, c.base, c.cuts
 	c.out, c.spare = c.spare[:0], nil
 	c.base += uint64(len(batch))
-	c.mu.Unlock()
+	c.release()
 	c.nc.SetWriteContext(ctx)
 	n, err := c.write(batch, base, cuts)
 	c.mu.Lock()

@@ -1,0 +1,62 @@
+package wait
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// awaitTurn waits until it is somebody's turn.
+func awaitTurn(t *testing.T, b *Bell, turn *atomic.Int32, whose int32) {
+	for {
+		b.Reset()
+		if turn.Load() == whose {
+			return
+		}
+		start := time.Now()
+		b.Await(time.Minute)
+		if time.Since(start) > 50*time.Second {
+			t.Error("a ring was lost")
+			return
+		}
+	}
+}
+
+// Every ring ends the wait that it was meant for, whoever is first.
+func TestRingEndsAWait(t *testing.T) {
+	var bells [2]Bell
+	var turn atomic.Int32
+	var group sync.WaitGroup
+	for me := range int32(2) {
+		bells[me].Reset()
+		group.Go(func() {
+			for range 1000 {
+				awaitTurn(t, &bells[me], &turn, me)
+				turn.Store(1 - me)
+				bells[1-me].Ring()
+			}
+		})
+	}
+	group.Wait()
+}
+
+// A ring before the wait counts, and one that was forgotten does not.
+func TestRingBeforeTheWaitCounts(t *testing.T) {
+	var b Bell
+	b.Reset()
+	b.Ring()
+	b.Ring()
+	start := time.Now()
+	if b.Await(time.Minute); time.Since(start) > 50*time.Second {
+		t.Error("the ring was lost")
+	}
+	b.Reset()
+	for range 10 { // it may return early
+		start = time.Now()
+		if b.Await(20 * time.Millisecond); time.Since(start) >= 20*time.Millisecond {
+			return
+		}
+	}
+	t.Error("a ring that was forgotten ended the wait")
+}
