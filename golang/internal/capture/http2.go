@@ -104,7 +104,7 @@ func (c *conn2) record(header http2.FrameHeader) {
 		Length: header.Length, Payload: bytes.Clone(payload),
 	})
 	c.seen.frameBytes += len(payload) + frameHeader
-	c.seen.publish()
+	c.seen.publish(nil)
 }
 
 func (c *conn2) handle(frame http2.Frame) error {

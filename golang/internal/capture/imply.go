@@ -25,7 +25,7 @@ func Imply(name string, source fingerprint.Source, logs ...*Log) (*fingerprint.P
 	if err := implyTLS(p, seen, note); err != nil {
 		return nil, err
 	}
-	p.HTTP2, p.HTTP1.BodyApart = impliedHTTP2(seen, note), bodyApart(seen)
+	p.HTTP2, p.HTTP1.JoinedBody = impliedHTTP2(seen, note), joinedBody(seen)
 	if err := implyHeaders(p, seen, note); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ var perRequest = strings.Fields(`host content-length content-type transfer-encod
 	proxy-authorization expect range if-range if-match if-none-match if-modified-since if-unmodified-since
 	sec-websocket-key sec-websocket-protocol`)
 
+// atTimes are fields that clients send on their own behalf, but not always: when a
+// user wants a page anew.
+var atTimes = []string{"cache-control", "pragma"}
+
 // ofConnection are the fields that HTTP/2 does not have (RFC 9113 section 8.2.2).
 var ofConnection = []string{"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 
@@ -136,9 +140,10 @@ func find(rows []row, key string) int {
 // mergeRows puts the places that only other has behind what they follow there.
 func mergeRows(layout, other []row) []row {
 	for i, r := range other {
-		if !r.place || find(layout, r.key) >= 0 {
+		if !r.place && !slices.Contains(atTimes, r.key) || find(layout, r.key) >= 0 {
 			continue
 		}
+		r.value, r.place = "", true
 		at := 0
 		for j := i - 1; j >= 0 && at == 0; j-- {
 			at = find(layout, other[j].key) + 1

@@ -47,6 +47,7 @@ type log struct {
 	mu       sync.Mutex
 	entries  []Seen
 	size     int
+	numbered int
 	requests int
 	dropped  bool
 	targets  map[string]bool
@@ -55,11 +56,18 @@ type log struct {
 
 func newLog() *log { return &log{targets: make(map[string]bool), changed: make(chan struct{})} }
 
-// put takes the newest state of a connection.
-func (l *log) put(seen Seen) {
+// put takes the newest state of a connection, and the request that is new in it
+// if there is one: who waits for that must find it.
+func (l *log) put(seen Seen, request *Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entry(seen.Connection.ID, seen)
+	if request != nil {
+		l.requests++
+		if len(l.targets) < maxRequests {
+			l.targets[request.Target] = true
+		}
+	}
 	for len(l.entries) > maxConnections || l.size > maxLogBytes && len(l.entries) > 1 {
 		l.size -= l.entries[0].size
 		l.entries = l.entries[1:]
@@ -80,15 +88,12 @@ func (l *log) entry(id uint64, seen Seen) {
 	l.entries = append(l.entries, seen)
 }
 
-// count notes a request before it is answered, and numbers it.
-func (l *log) count(target string) int {
+// number returns the next request's.
+func (l *log) number() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.requests++
-	if len(l.targets) < maxRequests {
-		l.targets[target] = true
-	}
-	return l.requests
+	l.numbered++
+	return l.numbered
 }
 
 func (l *log) announce() {

@@ -171,16 +171,16 @@ func TestLoopbackUnlessToldOtherwise(t *testing.T) {
 func TestLogForgetsTheOldest(t *testing.T) {
 	l := newLog()
 	for id := range uint64(maxConnections + 1) {
-		l.put(Seen{Connection: Connection{ID: id}, size: 1})
+		l.put(Seen{Connection: Connection{ID: id}, size: 1}, nil)
 	}
 	if len(l.entries) != maxConnections || l.entries[0].Connection.ID != 1 || !l.dropped {
 		t.Errorf("%d connections, the first is %d", len(l.entries), l.entries[0].Connection.ID)
 	}
-	l.put(Seen{Connection: Connection{ID: maxConnections + 1}, size: maxLogBytes + 1})
+	l.put(Seen{Connection: Connection{ID: maxConnections + 1}, size: maxLogBytes + 1}, nil)
 	if len(l.entries) != 1 || l.size != maxLogBytes+1 {
 		t.Errorf("%d connections of %d bytes", len(l.entries), l.size)
 	}
-	l.put(Seen{Connection: Connection{ID: maxConnections + 1}, size: 5})
+	l.put(Seen{Connection: Connection{ID: maxConnections + 1}, size: 5}, nil)
 	if len(l.entries) != 1 || l.size != 5 {
 		t.Errorf("%d connections of %d bytes", len(l.entries), l.size)
 	}
@@ -222,6 +222,25 @@ func TestLogCanBeReadWhileAConnectionGoesOn(t *testing.T) {
 	}
 	if seen := logOf(t, server, Want{Requests: requests}); seen.Requests != requests {
 		t.Errorf("%d requests", seen.Requests)
+	}
+}
+
+// TestWhatIsWaitedForIsInTheLog, however soon after the request the log is read.
+func TestWhatIsWaitedForIsInTheLog(t *testing.T) {
+	server := start(t, Config{})
+	for n := 1; n <= 500; n++ {
+		target := fmt.Sprintf("/%d.", n)
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			c := &connection{log: server.log, about: Connection{ID: uint64(n)}}
+			c.report(&Request{Target: target})
+		}()
+		seen := logOf(t, server, Want{Requests: n, Target: target})
+		if last := seen.Connections[len(seen.Connections)-1]; seen.Requests != n || len(last.Requests) != 1 || last.Requests[0].Target != target {
+			t.Fatalf("%d requests, the last connection has %+v", seen.Requests, last.Requests)
+		}
+		<-answered
 	}
 }
 

@@ -126,9 +126,9 @@ func (c *connection) report(request *Request) ([]byte, error) {
 	if c.frames != nil && c.akamai == "" {
 		c.akamai = akamai(c.frames, request.Fields).String()
 	}
-	request.Number = c.log.count(request.Target)
+	request.Number = c.log.number()
 	c.keep(*request)
-	c.publish()
+	c.publish(request)
 	return json.Marshal(Report{Connection: c.about, TLS: c.handshake(), Frames: c.frames, Akamai: c.akamai, Request: *request})
 }
 
@@ -149,14 +149,15 @@ func (c *connection) keep(request Request) {
 // size is about what the request takes in memory.
 func (r *Request) size() int { return 256 + 4*len(r.Head) + len(r.Body.Content) + 8*len(r.Body.Chunks) }
 
-// publish gives the log what is known by now.
-func (c *connection) publish() {
+// publish gives the log what is known by now; request is the one that is new, or
+// nil.
+func (c *connection) publish(request *Request) {
 	seen := Seen{Connection: c.about, TLS: c.handshake(), Frames: c.frames, Akamai: c.akamai, Requests: c.requests}
 	if c.failed != nil {
 		seen.Error = c.failed.Error()
 	}
 	seen.size = c.frameBytes + c.requestBytes + maxHello
-	c.log.put(seen)
+	c.log.put(seen, request)
 }
 
 // handshake returns nil in the clear.

@@ -211,7 +211,7 @@ func (s *Server) serve(raw net.Conn, id uint64) error {
 	}
 	err := s.speak(patient{raw}, seen)
 	seen.failed = err
-	seen.publish()
+	seen.publish(nil)
 	return err
 }
 
@@ -229,7 +229,7 @@ func (s *Server) speak(conn net.Conn, seen *connection) error {
 			seen.about.Protocol = "h2"
 		}
 	}
-	seen.publish()
+	seen.publish(nil)
 	if seen.about.Protocol == "h2" {
 		return ended(newConn2(conn, seen).serve())
 	}
