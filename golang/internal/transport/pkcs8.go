@@ -101,8 +101,9 @@ func decryptCBC(key, iv, data []byte) ([]byte, error) {
 		return nil, errKeyPassword
 	}
 	clear = clear[:len(clear)-padding]
-	var any asn1.RawValue
-	if !unmarshalAll(clear, &any) {
+	// Of wrong passwords one in 16 leaves good padding, one in 4096 any value.
+	var info asn1.RawValue
+	if !unmarshalAll(clear, &info) || !info.IsCompound || info.Tag != asn1.TagSequence {
 		return nil, errKeyPassword
 	}
 	return clear, nil
