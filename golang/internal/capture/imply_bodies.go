@@ -3,14 +3,14 @@ package capture
 import "slices"
 
 // dataSize is the most content that a DATA frame had, if any was so large that
-// its body must have been cut.
+// its body must have been cut; 0 is as much as every peer takes.
 func dataSize(frames []Frame) (size int) {
 	for _, frame := range frames {
 		if frame.Type == "DATA" {
 			size = max(size, int(frame.Length))
 		}
 	}
-	if size < maxFrameSize/2 {
+	if size < maxFrameSize/2 || size == maxFrameSize {
 		return 0
 	}
 	return size

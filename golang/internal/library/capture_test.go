@@ -91,6 +91,8 @@ func (b *bench) everyKind(session uint64, profile *fingerprint.Profile) {
 			b.send(session, &envelope.Request{Method: "POST", URL: "/pages/" + kind, Kind: kind, Headers: all, Cookies: cookies}, "{}")
 		}
 	}
+	// more than a DATA frame holds
+	b.send(session, &envelope.Request{Method: "POST", URL: "/pages/navigate", Kind: fingerprint.Navigate, Headers: all}, strings.Repeat("x", 100_000))
 }
 
 // comparable is a profile without what the capture cannot see: its name and
