@@ -63,7 +63,10 @@ class Engine:
 
     def certificates(self, connection: int) -> list[bytes]:
         """Return the chain of a connection in DER, empty where it is no longer remembered."""
-        chain: list[bytes] = ask(self.handle, {"type": "certificates", "connection": connection})["certificates"]
+        try:
+            chain: list[bytes] = ask(self.handle, {"type": "certificates", "connection": connection})["certificates"]
+        except SessionClosed:
+            return []
         return chain
 
 

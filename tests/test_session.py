@@ -73,6 +73,15 @@ def test_version_is_the_transports(servers: Any, session: CycleTLS) -> None:
     assert b"localhost" in (tls.tls.peer_certificate or b"")
 
 
+def test_certificates_are_forgotten_with_the_session(httpbin_tls: str, ca_file: str) -> None:
+    """A response that outlives it has none; that is no error."""
+    with CycleTLS(verify=ca_file) as session:
+        tls = session.get(f"{httpbin_tls}/get").tls
+    assert tls is not None
+    assert tls.certificates == []
+    assert tls.peer_certificate is None
+
+
 @pytest.mark.parametrize(
     "params",
     [{"q": "ü ö&=+#/?%"}, {"a": ["1", "2"], "b": None, "c": ""}, [("a", 1), ("b", 2), ("a", 3)], "x=1&y=%20"],
