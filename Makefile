@@ -22,6 +22,7 @@ menu:
 	@echo 'make browsers  capture the browsers that are installed here, and look like them'
 	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
+	@echo 'make fidelity  live browsers and our replay of them, facet by facet, written to docs/FIDELITY.md'
 	@echo 'make wheel     dist/cycletls-*.whl'
 	@echo 'make clean     remove all that the others made'
 
@@ -59,6 +60,9 @@ fuzz: golang/vendor/patched
 bench: cycletls/libcycletls.so
 	python -m benchmarks
 
+fidelity: cycletls/libcycletls.so
+	python -m fidelity
+
 wheel: .venv/ready
 	rm -rf build && pip wheel --quiet --no-deps --wheel-dir dist .
 
@@ -80,4 +84,4 @@ golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python examples browsers lint lint-go lint-python fuzz bench wheel requirements clean
+.PHONY: menu demo test test-go test-python examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean

@@ -93,7 +93,7 @@ class HTTP1Profile(_Part):
     """HTTP/1.1: the headers by kind of request, where they differ from HTTP/2's in order or case."""
 
     headers: dict[str, tuple[Row, ...]] = Field(default_factory=dict)
-    body_apart: bool = False
+    joined_body: int = Field(default=0, ge=0)
 
 
 class Priority(_Part):

@@ -115,7 +115,7 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 		TLS:        tls,
 		ForceHTTP1: config.ForceHTTP1,
 		HTTP1: http1.Config{
-			MaxHeaderBytes: config.MaxHeaderBytes, MaxInformational: config.MaxInformational, BodyApart: profile.HTTP1.BodyApart,
+			MaxHeaderBytes: config.MaxHeaderBytes, MaxInformational: config.MaxInformational, JoinedBody: profile.HTTP1.JoinedBody,
 		},
 		HTTP2: http2Config(config, &profile.HTTP2),
 

@@ -40,8 +40,9 @@ type HeaderRow Slot
 // and case of that version. A row's value is the one that the kind has in
 // headers, unless the row has its own; what is not named is not sent.
 type HTTP1 struct {
-	Headers   map[string][]HeaderRow `json:"headers,omitempty"`
-	BodyApart bool                   `json:"body_apart,omitempty"` // a body leaves by itself, not with the head
+	Headers map[string][]HeaderRow `json:"headers,omitempty"`
+	// JoinedBody is up to how many bytes a head and its body leave together; 0: as it suits.
+	JoinedBody int `json:"joined_body,omitempty"`
 }
 
 type layoutKey struct{ kind, protocol string }
@@ -151,10 +152,13 @@ func layoutH1(names, rows []HeaderRow) []Slot {
 	return slots
 }
 
-// Explicit returns the profile as Document does, with nothing left to a rule: the
-// headers of every kind over both protocols are spelled out.
+// Explicit returns the profile as Document does, with nothing left to a rule:
+// defaults are values, and the headers of every kind over both protocols are spelled out.
 func (p *Profile) Explicit() []byte {
 	full := *p
+	if full.HTTP2.DataSize == 0 {
+		full.HTTP2.DataSize = maxDataSize
+	}
 	full.Headers, full.HTTP1.Headers = make(map[string][]HeaderRow), make(map[string][]HeaderRow)
 	for kind := range fallback {
 		full.Headers[kind] = toRows(p.Layout(kind, "h2"))

@@ -27,8 +27,10 @@ type Config struct {
 	MaxHeaderBytes int64
 	// MaxInformational bounds the 1xx responses before the final one: 8.
 	MaxInformational int
-	// BodyApart sends a head and the body behind it in two writes.
-	BodyApart bool
+	// JoinedBody is up to how many bytes a head and a body of known length
+	// leave in one write; a larger body begins with a write of its own. 0: as
+	// much as suits.
+	JoinedBody int
 }
 
 const (

@@ -55,7 +55,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	if err := s.lookForAnswer(); err != nil {
 		return 0, err
 	}
-	if s.conn.cfg.BodyApart && s.given == 0 {
+	if s.given == 0 && s.apart() {
 		if err := s.flush(); err != nil {
 			return 0, err
 		}
@@ -66,6 +66,12 @@ func (s *stream) Write(p []byte) (int, error) {
 	}
 	s.conn.out = appendChunkHead(s.conn.out, len(p))
 	return s.send(p, "\r\n")
+}
+
+// apart reports whether the body is not to leave with the head.
+func (s *stream) apart() bool {
+	limit := int64(s.conn.cfg.JoinedBody)
+	return limit > 0 && (s.request.chunked() || int64(len(s.conn.out))+s.request.length > limit)
 }
 
 func (s *stream) writable(more int64) error {

@@ -27,17 +27,18 @@ func TestHeadAndSmallBodyLeaveInOneWrite(t *testing.T) {
 	equal(t, "request", s.received(), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello")
 }
 
-// TestBodyLeavesApart where a profile wants it.
+// TestBodyLeavesApart where head and body are larger than a profile joins.
 func TestBodyLeavesApart(t *testing.T) {
-	s := newSessionWith(t, Config{BodyApart: true})
-	stream := s.start(post(5))
-	for _, piece := range []string{"hel", "lo"} {
-		_, err := stream.Write([]byte(piece))
+	const request = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"
+	for limit, writes := range map[int]int{0: 1, len(request): 1, len(request) - 1: 2} {
+		s := newSessionWith(t, Config{JoinedBody: limit})
+		stream := s.start(post(5))
+		_, err := stream.Write([]byte("hello"))
 		check(t, err)
+		check(t, stream.CloseWrite(nil))
+		equal(t, "writes", s.client.Writes(), writes)
+		equal(t, "request", s.received(), request)
 	}
-	check(t, stream.CloseWrite(nil))
-	equal(t, "writes", s.client.Writes(), 3)
-	equal(t, "request", s.received(), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello")
 }
 
 // TestPiecesReachTheWireAtOnce: who streams a body may wait for what the server

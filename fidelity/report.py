@@ -1,0 +1,97 @@
+"""The table."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Final
+
+from cycletls import __version__
+from cycletls._facets import Difference
+
+from .draws import CONNECTIONS, Check
+from .scenes import Subject
+
+CAUSES: Final = (
+    ("connections that carried no request", "Chromium opens connections before it needs them; this client does not."),
+    (
+        "GOAWAY at the end",
+        "The server ended the connection; Chromium leaves without a word, this client as Firefox does.",
+    ),
+    (
+        "GET again: ",
+        "It follows a redirect, for which browsers add fields anew, in another order; profiles have one order.",
+    ),
+    ("POST upload: ", "The frames follow the pieces in which the browser's processes pass a body on, which vary."),
+    ("WebSocket connection: ", "Firefox has other TLS for a WebSocket; profiles have one ClientHello."),
+)
+"""Why a facet is not matched, by a part of its name."""
+
+WIDTH: Final = 120
+
+
+def write(checks: Sequence[tuple[Subject, list[Check]]]) -> str:
+    """Write the report: the sums, what differs, the draws, and all facets by name."""
+    return "\n".join([*_head(checks), *_differing(checks), *_draws(checks), *_all(checks)]) + "\n"
+
+
+def _head(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    names = " and ".join([f"{subject.browser.name} {subject.browser.version}" for subject, _ in checks])
+    yield "# Fidelity\n"
+    yield f"Written by `make fidelity` on {today}: {names}, headless on {platform.system()}, live against"
+    yield f"a capture server on loopback, and cycletls {__version__} with the profile captured from each.\n"
+    yield "A facet is one thing that the server can see. `h2` is a server as most are, `http/1.1` one without HTTP/2,"
+    yield "`retry` one that asks for another key (HelloRetryRequest); on each the browser opens a page, sends each kind"
+    yield "of request, comes again and resumes its TLS session. `profile` compares the profile that the replay implies"
+    yield "with the one that was replayed. Of values that are drawn the rule is compared, and the draws further down.\n"
+    yield "| browser | scene | facets | differ |\n| --- | --- | ---: | ---: |"
+    for subject, _ in checks:
+        for scene, (facets, differing) in subject.scenes.items():
+            yield f"| {subject.browser.name} | {scene} | {len(facets)} | {len(differing)} |"
+
+
+def _differing(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
+    yield "\n## What differs\n\n| browser | scene | facet | browser's | ours | cause |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for subject, _ in checks:
+        for scene, (_, differing) in subject.scenes.items():
+            for one in differing:
+                cells = [_cell(one.theirs), _cell(one.ours), _cause(one)]
+                yield f"| {subject.browser.name} | {scene} | {one.name} | {' | '.join(cells)} |"
+
+
+def _cause(difference: Difference) -> str:
+    return next((cause for part, cause in CAUSES if part in difference.name), "Not known.")
+
+
+def _cell(value: str | None) -> str:
+    if value is None:
+        return "none"
+    return "`" + (value if len(value) <= WIDTH else value[:WIDTH] + "…").replace("|", "/") + "`"
+
+
+def _draws(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
+    yield f"\n## Draws, over {CONNECTIONS} connections of ours\n"
+    yield "Limits of chi-square are those that fair draws pass once in 10,000 times.\n"
+    yield "| browser | rule | found | holds |\n| --- | --- | --- | --- |"
+    for subject, found in checks:
+        for one in found:
+            yield f"| {subject.browser.name} | {one.rule} | {one.found} | {'yes' if one.holds else '**no**'} |"
+
+
+def _all(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
+    """Yield a table for each scene: every facet with the verdict for each browser."""
+    yield "\n## All facets\n\n`=` is equal, `≠` differs, and a blank means that the browser has no such facet."
+    for scene in checks[0][0].scenes:
+        names = [subject.browser.name for subject, _ in checks]
+        verdicts = [_verdicts(subject, scene) for subject, _ in checks]
+        yield f"\n### {scene}\n\n| facet | {' | '.join(names)} |\n| --- |{' --- |' * len(names)}"
+        for facet in dict.fromkeys([name for found in verdicts for name in found]):
+            yield f"| {facet} | {' | '.join([found.get(facet, ' ') for found in verdicts])} |"
+
+
+def _verdicts(subject: Subject, scene: str) -> dict[str, str]:
+    facets, differing = subject.scenes[scene]
+    return {facet.name: "=" for facet in facets} | {one.name: "≠" for one in differing}
