@@ -7,6 +7,7 @@ these calls for all of them.
 
 from __future__ import annotations
 
+import os
 import threading
 
 from ._session import CycleTLS
@@ -23,7 +24,7 @@ class _Shared(CycleTLS):
     _forgetful = True
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler may make a call inside another
 _session: _Shared | None = None
 _defaults: dict[str, Any] = {}
 
@@ -111,3 +112,13 @@ def _replace(defaults: dict[str, Any]) -> None:
     session = _Shared(**defaults)
     with _lock:
         _session, _defaults = session, defaults
+
+
+def _after_fork() -> None:
+    """Begin anew in a forked child: the thread that held the lock is not there to release it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

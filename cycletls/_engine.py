@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 
@@ -82,7 +83,8 @@ class Engines:
 
     def __init__(self, removed: Changes) -> None:
         self._removed = removed
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may use the session that it interrupts
+        _all.add(self)
         self._first: Engine | None = None  # has the jar, so it stays
         self._first_key: tuple[object, ...] = ()
         self._variants: dict[tuple[object, ...], Engine] = {}  # the one used last comes last
@@ -108,7 +110,9 @@ class Engines:
         if self._closed:
             raise SessionClosed("the session was closed")
         if self._first is None:
-            self._first, self._first_key = Engine(options, self._removed, headers, 0), key
+            made = Engine(options, self._removed, headers, 0)
+            if self._first is None:  # no signal handler has come before
+                self._first, self._first_key = made, key
         if key == self._first_key:
             return self._first
         engine = self._variants.pop(key, None) or Engine(options, self._removed, headers, self._first.handle)
@@ -125,6 +129,19 @@ class Engines:
             self._variants.clear()
         for engine in engines:
             engine.close()
+
+
+_all: weakref.WeakSet[Engines] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Begin anew in a forked child: the thread that held a lock is not there to release it."""
+    for engines in _all:
+        engines._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class EngineJar:

@@ -99,19 +99,23 @@ class _Unopened:
         return getattr(_library(), verb)
 
 
+_FORKED: Final = (
+    "this process was forked after cycletls had made a request, and the library's threads stayed in the parent: "
+    "make the first request after the fork, or start workers with the 'spawn' or 'forkserver' method"
+)
+
+
 class _Forked:
     """Stands for the library in the forked child of a process that had opened it."""
 
     def __getattr__(self, verb: str) -> NoReturn:
-        raise ForkError(
-            "this process was forked after cycletls had made a request, and the library's threads stayed in the "
-            "parent: make the first request after the fork, or start workers with the 'spawn' or 'forkserver' method"
-        )
+        raise ForkError(_FORKED)
 
 
 _verbs: Verbs = _Unopened()
 _ffi: CData = None
-_opening = threading.Lock()
+_opening = threading.RLock()  # a signal handler may need the library while it is being opened
+_started = False  # opening has begun: a child that is forked from now on cannot use Go
 _main_thread = threading.main_thread().ident
 _idle: list[_Memory] = []
 _raised: list[BaseException] = []  # by signal handlers, while the main thread was waiting in Go
@@ -129,7 +133,7 @@ def exchange(session: int, envelope: bytes, body: bytes | None, /) -> Reply:
         ForkError: in the forked child of a process that used the library.
         BaseException: whatever a signal handler raised meanwhile; the exchange is cancelled.
     """
-    memory = _idle.pop() if _idle else _Memory()
+    memory = _memory()
     try:
         content = b"" if body is None else body
         _verbs.cycletls_call(
@@ -157,7 +161,7 @@ def upload(session: int, envelope: bytes, pieces: Iterable[bytes | bytearray | m
         ForkError: in the forked child of a process that used the library.
         BaseException: what ``pieces`` or a signal handler raised; the exchange is cancelled.
     """
-    memory = _idle.pop() if _idle else _Memory()
+    memory = _memory()
     reply, handle = memory.reply, 0
     try:
         _verbs.cycletls_start(session, envelope, _on_main_thread(), reply)
@@ -180,11 +184,14 @@ def message(target: int, envelope: bytes, /) -> bytes:
         target: handle of a session; 0 is the library itself.
         envelope: the message.
     """
-    memory = _idle.pop() if _idle else _Memory()
+    memory = _memory()
     try:
         _verbs.cycletls_call(target, envelope, b"", 0, _ffi.NULL, 0, _on_main_thread(), memory.reply)
         _raise_pending()
         return _take(memory.reply)
+    except BaseException:
+        _abandon(memory.reply)
+        raise
     finally:
         _idle.append(memory)
 
@@ -285,11 +292,21 @@ def _raise_pending() -> None:
         raise _raised.pop()
 
 
+def _memory() -> _Memory:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Memory()
+
+
 def _library() -> Verbs:
     """Open the library once and return its verbs."""
-    global _verbs, _ffi
+    global _verbs, _ffi, _started
     with _opening:
+        if isinstance(_verbs, _Forked):
+            raise ForkError(_FORKED)
         if isinstance(_verbs, _Unopened):
+            _started = True
             from . import _native
 
             path = os.environ.get("CYCLETLS_LIB_PATH") or os.path.join(os.path.dirname(__file__), _LIBRARY)
@@ -298,8 +315,6 @@ def _library() -> Verbs:
                 raise LibraryError(f"cannot load {path}: {os.fsdecode(_native.ffi.string(problem))}")
             _refuse_other_version(path, _native)
             _native.ffi.def_extern(name="run_signals", error=1, onerror=_keep)(lambda: 0)
-            if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=_after_fork)
             _ffi, _verbs = _native.ffi, _native.lib
     return _verbs
 
@@ -316,7 +331,14 @@ def _refuse_other_version(path: str, native: Any) -> None:
 
 
 def _after_fork() -> None:
-    global _verbs
-    _verbs = _Forked()
+    """Begin anew in a forked child: the thread that held the lock is not there to release it."""
+    global _verbs, _opening
+    _opening = threading.RLock()
+    if _started:
+        _verbs = _Forked()
     _idle.clear()
     _raised.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

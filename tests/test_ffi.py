@@ -197,6 +197,59 @@ def test_fork_after_use_is_an_error_at_once(httpbin: str) -> None:
     ok(run(script, f"{httpbin}/get", timeout=20))
 
 
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "lambda: cycletls.get(url)",
+        "lambda: session.get(url)",
+        "lambda: [session.get(url, server_name=str(n)) for n in range(200)]",
+    ],
+    ids=["opening the library", "making a session", "making variants"],
+)
+def test_fork_beside_a_busy_thread_never_hangs(httpbin: str, busy: str) -> None:
+    """Whatever another thread was at when the process forked, the child gets an answer or ForkError at once."""
+    script = f"""
+        import os, sys, threading, time, cycletls
+        url = sys.argv[1]
+        session = cycletls.CycleTLS()
+        worker = threading.Thread(target={busy})
+        worker.start()
+        children = []
+        for _ in range(20):
+            child = os.fork()
+            if not child:
+                for call in (session.get, cycletls.get):
+                    try:
+                        call(url, timeout=5)
+                    except cycletls.ForkError:
+                        pass
+                os._exit(0)
+            children.append(child)
+            time.sleep(0.001)
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 20
+        worker.join()
+    """
+    ok(run(script, f"{httpbin}/get", timeout=60))
+
+
+def test_signal_handler_may_use_the_session_that_it_interrupts(httpbin: str) -> None:
+    """While the session makes what it needs for its first request, too."""
+    script = """
+        import signal, sys, threading, cycletls
+        url, answers = sys.argv[1], []
+        for _ in range(100):
+            session = cycletls.CycleTLS()
+            signal.signal(signal.SIGALRM, lambda *_: answers.append(session.get(url).status_code))
+            signal.setitimer(signal.ITIMER_REAL, 0.0002)
+            answers.append(session.get(url).status_code)
+            while len(answers) % 2:
+                signal.sigtimedwait([], 0.001)
+            session.close()
+        assert answers == [200] * 200
+    """
+    ok(run(script, f"{httpbin}/get", timeout=60))
+
+
 def test_fork_before_use_works(httpbin: str) -> None:
     """A process that only imported the package may fork: parent and child both work."""
     script = """
