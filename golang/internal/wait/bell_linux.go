@@ -14,8 +14,8 @@ import (
 // The thread waits in the kernel by itself (futex(2)). A goroutine that runs on
 // the thread which called from Python is bound to it: rung by a channel, Go wakes
 // some thread that finds the goroutine and then wakes that one. With 32 threads
-// on one HTTP/2 connection this saves a context switch of four a request
-// (measured).
+// on one HTTP/2 connection a request took 0.5 to 1.4 context switches less since
+// followers wait here and are rung all at once (measured).
 type Bell struct{ rung atomic.Uint32 }
 
 // futex(2) operations on memory of this process alone.
