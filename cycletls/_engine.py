@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._cookies import Cookie
     from ._core import Message
-    from ._headers import Changes, Pairs
+    from ._headers import Changes
     from ._options import Options
     from ._streams import Body
 
@@ -42,7 +42,7 @@ class Engine:
 
     __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference", "removed")
 
-    def __init__(self, options: Options, removed: Changes, headers: Pairs, jar: int) -> None:
+    def __init__(self, options: Options, removed: Changes, headers: Changes, jar: int) -> None:
         self.options = options
         self.removed = removed
         self.headers = headers
@@ -91,7 +91,7 @@ class Engines:
         self._latest: tuple[Options, Engine] | None = None
         self._closed = False
 
-    def of(self, options: Options, headers: Pairs) -> Engine:
+    def of(self, options: Options, headers: Changes) -> Engine:
         """Return the one that has the connection configuration of the options.
 
         Raises:
@@ -106,7 +106,7 @@ class Engines:
             self._latest = (options, engine)
             return engine
 
-    def _of(self, key: tuple[object, ...], options: Options, headers: Pairs) -> Engine:
+    def _of(self, key: tuple[object, ...], options: Options, headers: Changes) -> Engine:
         if self._closed:
             raise SessionClosed("the session was closed")
         if self._first is None:
@@ -153,7 +153,7 @@ class EngineJar:
         headers: likewise.
     """
 
-    def __init__(self, engines: Engines, options: Options, headers: Pairs) -> None:
+    def __init__(self, engines: Engines, options: Options, headers: Changes) -> None:
         self._engines = engines
         self._made_with = (options, headers)
 

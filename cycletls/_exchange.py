@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._core import Message
     from ._engine import Engine
     from ._ffi import Reply
-    from ._headers import Changes, Pairs
+    from ._headers import Changes
     from ._options import Options
 
 
@@ -49,7 +49,7 @@ class Exchange:
         method: str,
         url: str,
         options: Options,
-        headers: Pairs,
+        headers: Changes,
         cookies: tuple[Cookie, ...],
         forget: bool,
     ) -> None:
@@ -124,7 +124,7 @@ class Exchange:
         self._message = next_message(self._message, redirect)
 
 
-def _merged_changes(engine: Engine, options: Options, headers: Pairs) -> Changes:
+def _merged_changes(engine: Engine, options: Options, headers: Changes) -> Changes:
     """Return what to tell the engine, for the request's headers to be over the session's, and those over its own."""
     since: Changes = ()
     if options.user_agent != engine.options.user_agent:

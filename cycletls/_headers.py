@@ -110,6 +110,40 @@ class Headers(MutableMapping[str, str]):
         return f"Headers({list(self.pairs)!r})"
 
 
+class SessionHeaders(Headers):
+    """The headers of a session. Assigning None keeps the profile's header of that name from being sent.
+
+    Args:
+        headers: a mapping, or pairs of name and value.
+    """
+
+    __slots__ = ("changes",)
+
+    changes: Changes
+    """The fields, and the names that are not sent with None; as immutable as ``pairs``."""
+
+    def __init__(self, headers: ChangeTypes | HeaderTypes | None = None) -> None:
+        self.changes = headers.changes if isinstance(headers, SessionHeaders) else parse_changes(headers)
+
+    @property
+    def pairs(self) -> Pairs:
+        """The fields."""
+        return _set(self.changes)
+
+    @pairs.setter
+    def pairs(self, pairs: Pairs) -> None:
+        named = {name.lower() for name, _ in pairs}
+        removed = [(name, value) for name, value in self.changes if value is None and name.lower() not in named]
+        self.changes = (*removed, *pairs)
+
+    def __setitem__(self, name: str, value: str | bytes | None) -> None:
+        if value is not None:
+            super().__setitem__(name, value)
+            return
+        [removed] = parse_changes([(name, None)])
+        self.changes = (*[change for change in self.changes if change[0].lower() != name.lower()], removed)
+
+
 def parse_changes(headers: ChangeTypes | HeaderTypes | None) -> Changes:
     """Read what a caller gives as headers; a value of None takes the header out.
 
@@ -129,12 +163,19 @@ def parse_changes(headers: ChangeTypes | HeaderTypes | None) -> Changes:
         raise InvalidHeader(f"headers are a mapping or pairs of name and value, not {headers!r:.100}") from exc
 
 
-def changes_between(old: Pairs, new: Pairs) -> Changes:
+def changes_between(old: Changes, new: Changes) -> Changes:
     """Return what must be said to somebody who knows ``old`` so that ``new`` holds."""
-    before, after = Headers._of(old), Headers._of(new)
-    removed = [(name, None) for name in before if name not in after]
-    changed = [(name, value) for name, value in new if before.get_list(name) != after.get_list(name)]
+    before, after = _by_name(old), _by_name(new)
+    removed = dict.fromkeys([(name, None) for name, _ in old if name.lower() not in after])
+    changed = [(name, value) for name, value in new if before.get(name.lower()) != after[name.lower()]]
     return (*removed, *changed)
+
+
+def _by_name(changes: Changes) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for name, value in changes:
+        found.setdefault(name.lower(), []).append(value)
+    return found
 
 
 def _set(changes: Changes) -> Pairs:

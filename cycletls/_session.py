@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._cookies import SessionCookies
+from ._cookies import SessionCookies, parse_cookies
 from ._exceptions import InvalidMethod, InvalidURL
-from ._headers import Headers
+from ._headers import SessionHeaders
 from ._options import CONNECTION, REQUEST_ONLY, SESSION_ONLY, Options, resolve
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from ._exchange import Exchange
+    from ._headers import ChangeTypes, HeaderTypes
     from ._response import Response
     from ._types import (
         BodyOptions,
@@ -51,13 +52,9 @@ class CycleTLS:
 
     Args:
         options: see :class:`cycletls._options.Options`.
-
-    Attributes:
-        headers: sent with every request, over the profile's; may be changed.
-        cookies: the jar; may be changed.
     """
 
-    __slots__ = ("__weakref__", "_engines", "_exchange", "_options", "_ready", "cookies", "headers")
+    __slots__ = ("__weakref__", "_cookies", "_engines", "_exchange", "_headers", "_options", "_ready")
 
     _forgetful = False
     """Whether cookies that are set are forgotten with the request."""
@@ -77,13 +74,33 @@ class CycleTLS:
 
         said = resolve(options, REQUEST_ONLY)
         changes = said.pop("headers", ())
-        self.headers = Headers([(name, value) for name, value in changes if value is not None])
+        self._headers = SessionHeaders([(name, value) for name, value in changes if value is not None])
         cookies = said.pop("cookies", ())
         self._options = Options(said)
         self._exchange = Exchange
         self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]))
         self._ready: dict[tuple[str, str], Exchange] = {}
-        self.cookies = SessionCookies(EngineJar(self._engines, self._options, self.headers.pairs), cookies)
+        self._cookies = SessionCookies(EngineJar(self._engines, self._options, self._headers.changes), cookies)
+
+    @property
+    def headers(self) -> SessionHeaders:
+        """Sent with every request, over the profile's; may be changed and set."""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: ChangeTypes | HeaderTypes | None) -> None:
+        self._headers = SessionHeaders(headers)
+
+    @property
+    def cookies(self) -> SessionCookies:
+        """The jar; may be changed and set."""
+        return self._cookies
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        kept = parse_cookies(cookies)
+        self._cookies.clear()
+        self._cookies.update(kept)
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a request and return the response with its body.
@@ -155,14 +172,14 @@ class CycleTLS:
         """Report whether what a request was made of has not been changed since."""
         return (
             exchange.options is self._options
-            and exchange.headers is self.headers.pairs
-            and exchange.cookies is self.cookies.everywhere
+            and exchange.headers is self._headers.changes
+            and exchange.cookies is self._cookies.everywhere
         )
 
     def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:
         """Make a request of what is given over what the session says."""
         said = resolve(given, SESSION_ONLY)
-        session, headers = self._options, self.headers.pairs
+        session, headers = self._options, self._headers.changes
         options = session.over(said) if said else session
         engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
         exchange = self._exchange(
@@ -171,7 +188,7 @@ class CycleTLS:
             _url(session.base_url, url),
             options,
             headers,
-            self.cookies.everywhere,
+            self._cookies.everywhere,
             self._forgetful,
         )
         if not given and not exchange.manual:

@@ -170,6 +170,37 @@ def test_none_takes_a_header_out(httpbin: str) -> None:
     assert second["X-Own"] == "2"
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["before", "between"])
+def test_none_takes_a_header_out_of_the_session(httpbin: str, asked: bool) -> None:
+    """Assigned or by update(), before and after its first request; a value brings the header back."""
+    with CycleTLS(headers={"X-Session": "1"}) as session:
+        if asked:
+            assert "Accept-Language" in session.get(f"{httpbin}/headers").json()["headers"]
+        session.headers["Accept-Language"] = None
+        session.headers.update({"x-session": None})  # type: ignore[dict-item]  # Mapping's own signature
+        assert dict(session.headers) == {}
+        assert not {"Accept-Language", "X-Session"} & session.get(f"{httpbin}/headers").json()["headers"].keys()
+        session.headers["accept-language"] = "de"
+        assert session.get(f"{httpbin}/headers").json()["headers"]["Accept-Language"] == "de"
+
+
+def test_headers_and_cookies_can_be_set(httpbin: str) -> None:
+    """To any of the shapes that the constructor takes; what was there is gone, what is none changes nothing."""
+    with CycleTLS(headers={"X-Old": "1"}, cookies={"old": "1"}) as session:
+        session.headers = {"X-New": "2", "Accept-Language": None}
+        session.cookies = {"new": "2"}
+        sent = session.get(f"{httpbin}/headers").json()["headers"]
+        assert (sent["X-New"], sent["Cookie"]) == ("2", "new=2")
+        assert not {"X-Old", "Accept-Language"} & sent.keys()
+        session.cookies = session.cookies
+        session.headers = session.headers
+        with pytest.raises(cycletls.InvalidHeader):
+            session.headers = {"X": 1}  # type: ignore[dict-item]  # that is the point
+        with pytest.raises(cycletls.InvalidOption):
+            session.cookies = 5
+        assert session.get(f"{httpbin}/headers").json()["headers"] == sent
+
+
 def test_user_agent_of_session_and_request(httpbin: str) -> None:
     """In the profile's place."""
     with CycleTLS(user_agent="session/1") as session:
