@@ -23,7 +23,10 @@ CAUSES: Final = (
         "GET again: ",
         "It follows a redirect, for which browsers add fields anew, in another order; profiles have one order.",
     ),
-    ("POST upload: ", "The frames follow the pieces in which the browser's processes pass a body on, which vary."),
+    (
+        "POST upload: ",
+        "Frames end when the server's window does, so timing shows; in Firefox its processes' pieces, too.",
+    ),
     ("WebSocket connection: ", "Firefox has other TLS for a WebSocket; profiles have one ClientHello."),
 )
 """Why a facet is not matched, by a part of its name."""

@@ -15,6 +15,7 @@ const (
 	// dataSize bounds a DATA frame: no browser sends larger ones, whatever the
 	// peer allows.
 	dataSize      = 16384
+	recordSize    = 16384 // of TLS (RFC 8446 section 5.1): what does not fit is not cut to fit
 	maxWindow     = 1<<31 - 1
 	defaultWindow = 65535 // RFC 9113 section 6.9.2
 	maxStreamID   = 1<<31 - 1

@@ -75,7 +75,9 @@ func (s *Stream) sendData(p []byte) int {
 		piece := c.cfg.DataSize - int((s.sent-int64(len(rest)))%int64(c.cfg.DataSize))
 		size := min(len(rest), piece, int(c.peer.maxFrame))
 		c.out = appendData(c.out, s.id, rest[:size], end && size == len(rest))
-		c.cut()
+		if size+frameHeaderSize <= recordSize {
+			c.cut()
+		}
 		rest = rest[size:]
 	}
 	if end {
