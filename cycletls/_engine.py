@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import suppress
 
 from . import _ffi
 from ._core import ask
 from ._envelope import cookie_of, cookies_message, session_message
-from ._exceptions import SessionClosed
+from ._exceptions import CycleTLSError, SessionClosed
 from ._options import CONNECTION
 
 TYPE_CHECKING = False
@@ -91,6 +92,11 @@ class Engines:
         self._latest: tuple[Options, Engine] | None = None
         self._closed = False
 
+    @property
+    def unused(self) -> bool:
+        """Whether the core has not been asked for any."""
+        return self._first is None
+
     def of(self, options: Options, headers: Changes) -> Engine:
         """Return the one that has the connection configuration of the options.
 
@@ -156,9 +162,14 @@ class EngineJar:
     def __init__(self, engines: Engines, options: Options, headers: Changes) -> None:
         self._engines = engines
         self._made_with = (options, headers)
+        self._last: list[Cookie] | None = None
 
     def all(self) -> list[Cookie]:
-        """Return all cookies."""
+        """Return all cookies; after closing those of :meth:`keep`."""
+        if self._engines.unused:
+            return []
+        if self._last is not None:
+            return self._last
         return [cookie_of(cookie) for cookie in self._ask(cookies_message("list"))["cookies"]]
 
     def set(self, cookies: Sequence[Cookie]) -> None:
@@ -172,6 +183,11 @@ class EngineJar:
     def clear(self) -> None:
         """Forget all."""
         self._ask(cookies_message("clear"))
+
+    def keep(self) -> None:
+        """Take a last copy, for who reads the cookies of a closed session."""
+        with suppress(CycleTLSError):  # where they cannot be had any more, that is no reason not to close
+            self._last = self.all()
 
     def _ask(self, message: Message) -> Message:
         return ask(self._engines.of(*self._made_with).handle, message)

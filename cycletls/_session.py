@@ -54,7 +54,7 @@ class CycleTLS:
         options: see :class:`cycletls._options.Options`.
     """
 
-    __slots__ = ("__weakref__", "_cookies", "_engines", "_exchange", "_headers", "_options", "_ready")
+    __slots__ = ("__weakref__", "_cookies", "_engines", "_exchange", "_headers", "_jar", "_options", "_ready")
 
     _forgetful = False
     """Whether cookies that are set are forgotten with the request."""
@@ -80,7 +80,8 @@ class CycleTLS:
         self._exchange = Exchange
         self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]))
         self._ready: dict[tuple[str, str], Exchange] = {}
-        self._cookies = SessionCookies(EngineJar(self._engines, self._options, self._headers.changes), cookies)
+        self._jar = EngineJar(self._engines, self._options, self._headers.changes)
+        self._cookies = SessionCookies(self._jar, cookies)
 
     @property
     def headers(self) -> SessionHeaders:
@@ -148,7 +149,9 @@ class CycleTLS:
         """Close idle connections at once and the others with their exchanges.
 
         Closing twice is harmless; using the session afterwards raises SessionClosed.
+        Its cookies can still be read.
         """
+        self._jar.keep()
         self._engines.close()
         self._ready.clear()
 

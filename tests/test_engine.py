@@ -10,6 +10,7 @@ from core import FakeCore
 
 import cycletls
 from cycletls import _engine, _ffi
+from cycletls._core import pack
 from cycletls._engine import Engines
 from cycletls._options import Options
 
@@ -101,6 +102,23 @@ def test_threads_that_come_at_once_share_one(core: FakeCore) -> None:
     for thread in threads:
         thread.join()
     assert len(core.sessions) == 1
+
+
+def test_reading_the_cookies_of_an_unused_session_asks_nobody(core: FakeCore) -> None:
+    """There are none that the core could know; to show a session does not load the library."""
+    with cycletls.CycleTLS(cookies={"a": "1"}) as session:
+        assert "name='a'" in repr(session.cookies)
+    assert session.cookies.get_dict() == {"a": "1"}
+    assert not core.sessions
+
+
+def test_closing_does_not_need_the_cookies(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A jar that cannot be read, in a forked child for one, keeps nothing open."""
+    session = cycletls.CycleTLS()
+    session.get("http://h/")
+    monkeypatch.setattr(_ffi, "message", lambda *_: pack({"type": "error", "kind": "closed", "message": "gone"}))
+    session.close()
+    assert core.closed == [*core.sessions]
 
 
 def test_an_error_of_the_core_is_raised(core: FakeCore) -> None:

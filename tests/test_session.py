@@ -353,6 +353,16 @@ def test_sessions_share_no_cookies(httpbin: str) -> None:
         assert other.get(f"{httpbin}/cookies").json()["cookies"] == {}
 
 
+def test_cookies_of_a_closed_session_can_be_read(httpbin: str) -> None:
+    """As they were when it was closed; they cannot be changed any more."""
+    with CycleTLS(cookies={"everywhere": "1"}) as session:
+        session.get(f"{httpbin}/cookies/set/a/2")
+    session.close()
+    assert session.cookies.get_dict() == {"everywhere": "1", "a": "2"}
+    with pytest.raises(cycletls.SessionClosed):
+        session.cookies.set("b", "3", domain="h")
+
+
 def test_variants_share_the_sessions_cookies(httpbin: str) -> None:
     """Another connection configuration is still the same session."""
     with CycleTLS() as session:
