@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ._exceptions import CookieConflict, InvalidOption
@@ -121,13 +122,14 @@ class Cookies:
 class SessionCookies(Cookies):
     """The cookies of a session: a view of its jar, and the cookies it sends everywhere."""
 
-    __slots__ = ("_jar", "everywhere")
+    __slots__ = ("_jar", "_lock", "everywhere")
 
     everywhere: tuple[Cookie, ...]
     """Cookies without a domain. Every change makes a new tuple, so that its identity tells of changes."""
 
     def __init__(self, jar: Jar, cookies: Iterable[Cookie] = ()) -> None:
         self._jar = jar
+        self._lock = threading.RLock()  # a signal handler may change the cookies whose change it interrupts
         self.everywhere = ()
         self.update(cookies)
 
@@ -153,7 +155,8 @@ class SessionCookies(Cookies):
         parsed = parse_cookies(cookies)
         everywhere = {cookie.name: cookie for cookie in parsed if not cookie.domain}
         if everywhere:
-            self.everywhere = (*[c for c in self.everywhere if c.name not in everywhere], *everywhere.values())
+            with self._lock:
+                self.everywhere = (*[c for c in self.everywhere if c.name not in everywhere], *everywhere.values())
         placed = [cookie for cookie in parsed if cookie.domain]
         if placed:
             self._jar.set(placed)
@@ -161,12 +164,14 @@ class SessionCookies(Cookies):
     def delete(self, name: str, domain: str = "", path: str = "") -> None:
         """Forget the cookies of that name, and domain and path where given."""
         if not domain:
-            self.everywhere = tuple([cookie for cookie in self.everywhere if cookie.name != name])
+            with self._lock:
+                self.everywhere = tuple([cookie for cookie in self.everywhere if cookie.name != name])
         self._jar.delete(name, domain, path)
 
     def clear(self) -> None:
         """Forget all cookies."""
-        self.everywhere = ()
+        with self._lock:
+            self.everywhere = ()
         self._jar.clear()
 
     def __setitem__(self, name: str, value: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.cookiejar
 import io
+import sys
+import threading
 from collections.abc import Sequence
 from email.message import Message
 from typing import Any
@@ -84,6 +86,29 @@ def test_changes_make_a_new_tuple(jar: MemoryJar) -> None:
     before = cookies.everywhere
     cookies.update({"a": "1"})
     assert cookies.everywhere is not before
+
+
+def test_threads_lose_no_cookie_of_another(jar: MemoryJar) -> None:
+    """A change that reads what it replaces waits for the one before it."""
+    cookies = SessionCookies(jar)
+    start = threading.Barrier(4)
+
+    def fill(thread: int) -> None:
+        start.wait()
+        for number in range(100):
+            cookies[f"{thread}-{number}"] = "1"
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=fill, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(cookies) == 400
 
 
 def test_deleting_and_clearing(jar: MemoryJar) -> None:
