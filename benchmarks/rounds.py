@@ -32,7 +32,7 @@ class Effort:
     settle: int  # hosts after which memory must be flat
 
 
-FULL = Effort(rounds=5, seconds=1.0, times=3, hosts=10_000, settle=1_000)
+FULL = Effort(rounds=3, seconds=1.0, times=3, hosts=10_000, settle=1_000)
 QUICK = Effort(rounds=1, seconds=0.2, times=1, hosts=1_000, settle=500)
 
 
