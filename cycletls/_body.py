@@ -26,15 +26,22 @@ def make_body(options: Options) -> Body | None:
         return None
     if len(given) > 1 and given != ["files", "data"]:
         raise InvalidOption(f"{given[0]}= and {given[1]}= are two bodies, and a request has one")
-    if given[0] == "json":
+    try:
+        return _body_of(given[0], options)
+    except UnicodeEncodeError as exc:
+        raise InvalidBody(f"{given[0]}= has text that is not Unicode, and cannot be sent as UTF-8: {exc}") from exc
+
+
+def _body_of(name: str, options: Options) -> Body:
+    if name == "json":
         return _json_body(options.json)
-    if given[0] == "files":
+    if name == "files":
         from ._multipart import multipart_body
 
         return multipart_body(flatten(options.data, "data") if options.data else [], options.files)
-    if given[0] == "data" and _is_form(options.data):
+    if name == "data" and _is_form(options.data):
         return _form_body(options.data)
-    return _content_body(getattr(options, given[0]), given[0])
+    return _content_body(getattr(options, name), name)
 
 
 def flatten(given: Any, word: str) -> list[tuple[str, str]]:

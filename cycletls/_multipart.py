@@ -109,9 +109,16 @@ def _describe(field: str, file: Any) -> _Part:
     if not 2 <= len(file) <= 4:
         raise InvalidOption(f"files={{{field!r}: …}} is (file name, file[, content type[, headers]])")
     name, content, content_type, headers = (*file, None, None)[:4]
-    if name is not None:
-        name = os.fspath(name)
-    return _Part(name, content_type or _guess_type(name), headers or {}, _content(field, content))
+    name = os.fspath(name) if isinstance(name, os.PathLike) else name
+    headers = headers or {}
+    if not isinstance(headers, Mapping):
+        raise InvalidOption(f"files={{{field!r}: …}}: the headers are a mapping, not a {type(headers).__name__}")
+    for text in (name, content_type, *headers, *headers.values()):
+        if not isinstance(text, (str, type(None))):
+            raise InvalidOption(
+                f"files={{{field!r}: …}}: file name, content type and headers are text, not {text!r:.100}"
+            )
+    return _Part(name, content_type or _guess_type(name), headers, _content(field, content))
 
 
 def _content(field: str, content: Any) -> Segment:

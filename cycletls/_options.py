@@ -13,7 +13,7 @@ from ._cookies import parse_cookies
 from ._exceptions import InvalidOption, UnknownOption
 from ._headers import parse_changes
 from ._profiles import lasting_reference, stand_in
-from ._timeouts import Timeouts
+from ._timeouts import LONGEST, Timeouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,8 +253,10 @@ def _normal(word: str, name: str, value: Any) -> Any:
         return _NORMAL[name](value)
     if name in _PLAIN and type(value) not in _PLAIN[name]:
         value = _coerced(word, value, _PLAIN[name])
-    if name in _LEAST and value is not None and not value >= _LEAST[name]:
-        raise InvalidOption(f"{word}= is at least {_LEAST[name]}, not {value!r}")
+    if name in _RANGE and value is not None:
+        least, most = _RANGE[name]
+        if not least <= value <= most:  # which NaN is not, either
+            raise InvalidOption(f"{word}= is from {least} to {most}, not {value!r:.100}")
     return value
 
 
@@ -280,18 +282,23 @@ _PLAIN: Final[Mapping[str, frozenset[type]]] = {
 }
 """The types that each plain option takes as they are, read off the table."""
 
-_LEAST: Final = {
-    "expect_continue": 0,
-    "max_redirects": 0,
-    "max_header_bytes": 1,
-    "max_informational": 1,
-    "max_expansion": 1,
-    "max_body_bytes": 1,
-    "max_connections": 1,
-    "max_connections_per_host": 1,
-    "max_idle_connections": 0,
-    "idle_timeout": 0,
+_MANY: Final = 2**31 - 1
+_LARGE: Final = 2**53
+"""Bytes: what a double still counts exactly."""
+
+_RANGE: Final[Mapping[str, tuple[float, float]]] = {
+    "expect_continue": (0, LONGEST),
+    "max_redirects": (0, _MANY),
+    "max_header_bytes": (1, _MANY),
+    "max_informational": (1, _MANY),
+    "max_expansion": (1, _MANY),
+    "max_body_bytes": (1, _LARGE),
+    "max_connections": (1, _MANY),
+    "max_connections_per_host": (1, _MANY),
+    "max_idle_connections": (0, _MANY),
+    "idle_timeout": (0, LONGEST),
 }
+"""The least and the most that the core can take."""
 
 
 def _path(word: str, value: object) -> str:

@@ -164,9 +164,12 @@ class CycleTLS:
         self.close()
 
     def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
-        exchange = None if given else self._ready.get((method, url))
+        plain = not given and type(method) is type(url) is str
+        exchange = self._ready.get((method, url)) if plain else None
         if exchange is None or not self._holds(exchange):
             exchange = self._prepare(method, url, given)
+            if plain and not exchange.manual:
+                self._keep(method, url, exchange)
         if exchange.manual:
             return _drive(exchange)
         return exchange.finish(exchange.engine.send(exchange.envelope, exchange.body))
@@ -185,7 +188,7 @@ class CycleTLS:
         session, headers = self._options, self._headers.changes
         options = session.over(said) if said else session
         engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
-        exchange = self._exchange(
+        return self._exchange(
             engine,
             _method(method),
             _url(session.base_url, url),
@@ -194,11 +197,11 @@ class CycleTLS:
             self._cookies.everywhere,
             self._forgetful,
         )
-        if not given and not exchange.manual:
-            if len(self._ready) >= _KEPT:
-                self._ready.clear()
-            self._ready[method, url] = exchange
-        return exchange
+
+    def _keep(self, method: str, url: str, exchange: Exchange) -> None:
+        if len(self._ready) >= _KEPT:
+            self._ready.clear()
+        self._ready[method, url] = exchange
 
 
 def _drive(exchange: Exchange) -> Response:
@@ -228,7 +231,7 @@ def _method(method: object) -> str:
 
 def _url(base: str | None, url: object) -> str:
     """Return the URL as text; one without a scheme is appended to the base, as in httpx."""
-    if isinstance(url, (bytes, type(None))):
+    if isinstance(url, bytes) or type(url).__str__ is object.__str__:  # None, a list: shown by repr() only
         raise InvalidURL(f"a URL is text, not {type(url).__name__}")
     text = url if isinstance(url, str) else str(url)  # yarl's, httpx's
     if base is None or _has_scheme(text):

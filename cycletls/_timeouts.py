@@ -7,9 +7,13 @@ from ._value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Final, TypeAlias
 
     Seconds: TypeAlias = float | int | None
+
+
+LONGEST: Final = 10**9
+"""Seconds, 31 years: ten times as many nanoseconds would not fit into the core's 64 bits."""
 
 
 class Timeouts(Value):
@@ -55,6 +59,9 @@ class Timeouts(Value):
 def _limit(name: str, seconds: object) -> float | None:
     if seconds is None:
         return None
-    if type(seconds) in (int, float) and 0 < seconds < float("inf"):  # type: ignore[operator]  # narrowed by type()
+    if type(seconds) in (int, float) and 0 < seconds <= LONGEST:  # type: ignore[operator]  # narrowed by type()
         return seconds  # type: ignore[return-value]
-    raise InvalidOption(f"the {name} timeout is a positive number of seconds, or None for no limit, not {seconds!r}")
+    raise InvalidOption(
+        f"the {name} timeout is a number of seconds above 0 and up to {LONGEST}, or None for no limit, "
+        f"not {seconds!r:.100}"
+    )

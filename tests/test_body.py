@@ -110,6 +110,16 @@ def test_what_is_no_body_is_refused(options: dict[str, Any]) -> None:
         make_body(Options(options))
 
 
+@pytest.mark.parametrize(
+    "options", [{"content": "\ud800"}, {"data": {"a": "\ud800"}}, {"json": "\ud800"}, {"files": {"a": "\ud800"}}]
+)
+def test_half_a_surrogate_pair_is_refused(options: dict[str, Any]) -> None:
+    """UTF-8 has no bytes for it, wherever it stands."""
+    [word] = options
+    with pytest.raises(InvalidBody, match=f"{word}="):
+        make_body(Options(options))
+
+
 @pytest.mark.parametrize("wrong", [5, "ab", [("a",)], [1]])
 def test_what_is_no_pairs_is_refused(wrong: object) -> None:
     """The option is named here, too."""

@@ -182,7 +182,26 @@ def test_a_file_of_unknown_length_makes_the_form_so() -> None:
     assert b"\r\n\r\nabc\r\n--" in b"".join(stream)
 
 
-@pytest.mark.parametrize("files", [5, ["f"], [("f",)], {1: b"x"}, {"f": ()}, {"f": ("a",)}, {"f": 5}, {"f": ("a", 5)}])
+@pytest.mark.parametrize(
+    "files",
+    [
+        5,
+        ["f"],
+        [("f",)],
+        {1: b"x"},
+        {"f": ()},
+        {"f": ("a",)},
+        {"f": 5},
+        {"f": ("a", 5)},
+        {"f": [io.BytesIO(b"x"), io.BytesIO(b"y")]},
+        {"f": (5, b"x")},
+        {"f": (b"a", b"x")},
+        {"f": ("a", b"x", 5)},
+        {"f": ("a", b"x", None, {"X": 5})},
+        {"f": ("a", b"x", None, {5: "X"})},
+        {"f": ("a", b"x", None, "X: 5")},
+    ],
+)
 def test_other_shapes_are_refused(files: Any) -> None:
     """The option is named."""
     with pytest.raises(InvalidOption, match="files="):

@@ -283,18 +283,19 @@ def test_base_url_goes_before_relative_urls(base: str | None, url: str, joined: 
 
 
 def test_url_objects_are_taken_as_text() -> None:
-    """yarl's, httpx's, one's own; bytes and None are no URLs."""
+    """yarl's, httpx's, one's own; bytes, None and a list are no URLs."""
 
     class Url:
         def __str__(self) -> str:
             return "http://h/"
 
     assert _url(None, Url()) == "http://h/"
-    for wrong in (None, b"http://h/"):
+    for wrong in (None, b"http://h/", ["http://h/"]):
         with pytest.raises(cycletls.InvalidURL):
             cycletls.get(wrong)  # type: ignore[arg-type]  # that is the point
-    with pytest.raises(cycletls.InvalidMethod):
-        cycletls.request(None, "http://h/")  # type: ignore[arg-type]  # likewise
+    for wrong in (None, ["GET"]):
+        with pytest.raises(cycletls.InvalidMethod):
+            cycletls.request(wrong, "http://h/")  # type: ignore[arg-type]  # likewise
 
 
 def test_closing_a_session_closes_its_connections(scripted: type[ScriptedServer]) -> None:
