@@ -15,7 +15,7 @@ from ._timeouts import Timeouts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
+    from typing import Any, Final
 
     from ._core import Message
     from ._headers import Changes
@@ -135,15 +135,19 @@ def _add_differences(message: Message, options: Options, known: Options) -> None
         message["headerOrder"] = options.header_order
 
 
+_NEXT: Final = ("method", "url", "kind", "headers", "hops", "foreign")
+"""What a redirect says of the request that it leads to."""
+
+
 def next_message(message: Message, redirect: Message) -> Message:
     """Describe the request that a redirecting reply leads to; what was the caller's alone stays with its origin."""
     dropped = {"params", "headers"}
     if not redirect.get("keepBody"):
         dropped |= {"body", "expectContinue"}
-    if not redirect.get("keepAuth"):
+    if redirect.get("foreign"):
         dropped |= {"auth", "cookies"}
     kept = {name: value for name, value in message.items() if name not in dropped}
-    changed: Message = {name: redirect[name] for name in ("method", "url", "headers", "hops") if name in redirect}
+    changed: Message = {name: redirect[name] for name in _NEXT if name in redirect}
     return {**kept, **changed}
 
 

@@ -119,7 +119,7 @@ class Exchange:
             self.body = None
         elif self.body and self.body.stream and not self.body.stream.replayable:
             raise UnrewindableBodyError(f"the redirect to {redirect['url']} wants the body again", response=response)
-        if not redirect.get("keepAuth"):
+        if redirect.get("foreign"):
             self._auth = None  # for good: it does not come back where a later hop returns to the first origin
         self._message = next_message(self._message, redirect)
 

@@ -83,7 +83,7 @@ def test_a_request_with_everything_has_every_field() -> None:
     body = Body(None, IterableStream([b"x"]), "text/plain")
     changes = (("X-B", "1"), ("x-a", "2"), ("X-B", "3"), ("Accept", None))
     message = request_message("POST", "https://example.org/", options, Options({}), changes, [Cookie("a", "b")], body)
-    callers_own = {"ownCookies": True, "manualRedirects": True, "hops": 2}
+    callers_own = {"ownCookies": True, "manualRedirects": True, "hops": 2, "foreign": True}
     assert listed({**message, **callers_own}) == TO_CORE["request with everything"]["message"]
 
 
@@ -203,9 +203,9 @@ def test_the_next_request_leaves_what_must_not_cross_an_origin() -> None:
         "expectContinue": 1,
         "kind": "fetch",
     }
-    other = next_message(first, {"method": "GET", "url": "https://b/", "headers": [], "hops": 1})
-    assert other == {"type": "request", "method": "GET", "url": "https://b/", "headers": [], "hops": 1, "kind": "fetch"}
-    same = next_message(first, {"method": "POST", "url": "https://a/x", "keepBody": True, "keepAuth": True, "hops": 1})
+    crossed = {"method": "GET", "url": "https://b/", "kind": "fetch", "headers": [], "foreign": True, "hops": 1}
+    assert next_message(first, crossed) == {"type": "request", **crossed}
+    same = next_message(first, {"method": "POST", "url": "https://a/x", "keepBody": True, "hops": 1})
     kept = {name: first[name] for name in ("type", "method", "auth", "cookies", "body", "expectContinue", "kind")}
     assert same == {**kept, "url": "https://a/x", "hops": 1}
 

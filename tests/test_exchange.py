@@ -181,7 +181,7 @@ def test_hooks_without_following(core: FakeCore) -> None:
 
 def test_callable_auth_changes_each_hop(core: FakeCore) -> None:
     """It is asked anew for each, as long as the core says that credentials may go along."""
-    core.answer = redirects(2, keepAuth=True)
+    core.answer = redirects(2)
     asked: list[str] = []
 
     def auth(request: Request) -> Request:
@@ -198,7 +198,7 @@ def test_callable_auth_changes_each_hop(core: FakeCore) -> None:
 
 def test_callable_auth_ends_for_good_where_credentials_must(core: FakeCore) -> None:
     """Another origin never sees it, nor does the first one when a later hop returns to it."""
-    core.answer = redirects(2)
+    core.answer = redirects(2, foreign=True)
     asked: list[str] = []
     with CycleTLS() as session:
         session.get(URL, auth=lambda request: asked.append(request.url))
@@ -232,7 +232,7 @@ def test_a_body_is_sent_again_where_the_redirect_keeps_it(core: FakeCore) -> Non
 
 def test_a_body_is_dropped_where_the_redirect_says_so(core: FakeCore) -> None:
     """303 and its kin become GET."""
-    core.answer = redirects(1)
+    core.answer = redirects(1, foreign=True)
     with CycleTLS(hooks={"response": lambda response: None}) as session:
         session.post(URL, b"once", auth=("u", "p"), cookies={"a": "1"}, params={"q": "1"})
     assert core.bodies == [b"once", None]

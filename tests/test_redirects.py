@@ -14,6 +14,7 @@ from cycletls import CycleTLS, Request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HOOKED: dict[str, Any] = {"hooks": {"response": lambda response: None}}  # makes Python follow, hop by hop
+FOLLOWING = [pytest.param({}, id="core"), pytest.param(HOOKED, id="hooked")]
 NOT: list[dict[str, Any]] = [{"allow_redirects": False}, {"follow_redirects": False}, {"disable_redirect": True}]
 
 
@@ -141,6 +142,29 @@ def test_callable_auth_never_reaches_another_origin(scripted: type[ScriptedServe
     assert len(asked) == 1
     assert b"secret" in home_heads[0]
     assert b"secret" not in away_heads[0] + home_heads[1]
+
+
+@pytest.mark.parametrize("following", FOLLOWING)
+def test_a_host_of_the_sessions_never_reaches_another_origin(
+    scripted: type[ScriptedServer], following: dict[str, Any]
+) -> None:
+    """It names a site of the server that the session was made for."""
+    seen: list[bytes] = []
+    with (
+        scripted(note(seen)) as target,
+        scripted(redirect_to(target.url)) as first,
+        CycleTLS(headers={"Host": "inner.example"}) as session,
+    ):
+        session.get(first.url, **following)
+    assert f"\r\nHost: {target.url.removeprefix('http://')}\r\n".encode() in seen[0]
+
+
+@pytest.mark.parametrize("following", FOLLOWING)
+def test_a_request_stays_of_its_kind(httpbin: str, following: dict[str, Any]) -> None:
+    """What a script asked for is not navigated to, although a redirect has made a GET of it."""
+    reply = cycletls.post(f"{httpbin}/redirect-to?status_code=303&url=/anything", data=b"x", **following).json()
+    assert reply["method"] == "GET"
+    assert reply["headers"]["Accept"] == cycletls.get(f"{httpbin}/headers", kind="fetch").json()["headers"]["Accept"]
 
 
 @pytest.mark.parametrize(

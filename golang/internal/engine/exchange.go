@@ -89,7 +89,10 @@ func (x *Exchange) prepare() error {
 	if err != nil {
 		return err
 	}
-	*i = intent{method: r.Method, url: parsed.WithParams(r.Params), changes: r.Headers, cookies: r.Cookies, auth: r.Auth, hops: r.Hops}
+	*i = intent{
+		method: r.Method, url: parsed.WithParams(r.Params), changes: r.Headers, cookies: r.Cookies, auth: r.Auth,
+		foreign: r.Foreign, hops: r.Hops,
+	}
 	if err := i.check(); err != nil {
 		return err
 	}

@@ -129,9 +129,10 @@ func (x *Exchange) handOver(next *intent) error {
 	x.response.Redirect = &envelope.Redirect{
 		Method:   next.method,
 		URL:      next.url.WithUserinfo(),
+		Kind:     next.kind,
 		KeepBody: next.hasBody,
 		Headers:  next.changes,
-		KeepAuth: !next.foreign,
+		Foreign:  next.foreign,
 		Hops:     next.hops,
 	}
 	return nil

@@ -196,7 +196,7 @@ func TestStreamedBodyIsHandedBackOrRefusedAtARedirect(t *testing.T) {
 		response, err := x.Reply()
 		if !replayable {
 			expectKind(t, err, envelope.Unrewindable)
-		} else if err != nil || response.Redirect == nil || !response.Redirect.KeepBody || response.Redirect.KeepAuth || response.Redirect.URL != b {
+		} else if err != nil || response.Redirect == nil || !response.Redirect.KeepBody || !response.Redirect.Foreign || response.Redirect.URL != b {
 			t.Errorf("%+v, %v", response, err)
 		}
 		if x.Close(); len(w.requests) != 1 || !w.last().closed {
@@ -218,23 +218,28 @@ func TestStreamedBodyIsHandedBackOrRefusedAtARedirect(t *testing.T) {
 // nothing that the redirect took away.
 func TestManualRedirectsComePrepared(t *testing.T) {
 	config := defaults(t)
-	config.Headers = headers("X-Session-Token: 1", "Content-Type: session/type")
+	config.Headers = headers("X-Session-Token: 1", "Content-Type: session/type", "Host: inner.example")
 	s, w := onWire(t, config, inTurn(to(302, b+"next"), to(302, "/more")))
 	r := secrets(a)
 	r.Method, r.ManualRedirects, r.Hops = "POST", true, 2
 	response := must(t, s, r, "abc")
 	got := response.Redirect
-	if got == nil || got.Method != "GET" || got.URL != b+"next" || got.KeepBody || got.KeepAuth || got.Hops != 3 {
+	if got == nil || got.Method != "GET" || got.URL != b+"next" || got.Kind != "fetch" || got.KeepBody || !got.Foreign || got.Hops != 3 {
 		t.Fatalf("%+v", got)
 	}
-	next := &envelope.Request{Method: got.Method, URL: got.URL, Headers: got.Headers, ManualRedirects: true, Hops: got.Hops}
+	next := &envelope.Request{
+		Method: got.Method, URL: got.URL, Kind: got.Kind, Headers: got.Headers, ManualRedirects: true, Hops: got.Hops, Foreign: got.Foreign,
+	}
 	response = must(t, s, next, "")
 	for _, name := range append(credentials, "X-Session-Token", "Content-Type", "Content-Length") {
 		if w.last().Fields.Has(name) {
 			t.Errorf("%s was sent: %s", name, lines(w.last().Fields))
 		}
 	}
-	if got := response.Redirect; got == nil || got.URL != b+"more" || !got.KeepAuth || got.Hops != 4 {
+	if got := w.last().field("Host"); got != "b.example" {
+		t.Errorf("Host: %s", got)
+	}
+	if got := response.Redirect; got == nil || got.URL != b+"more" || !got.Foreign || got.Hops != 4 {
 		t.Errorf("%+v", got)
 	}
 	if len(w.requests) != 2 {

@@ -95,6 +95,8 @@ func (d *decoder) request(m *Request, field string) bool {
 		m.ManualRedirects = d.boolean()
 	case "hops":
 		m.Hops = int(d.count())
+	case "foreign":
+		m.Foreign = d.boolean()
 	case "headerOrder":
 		m.HeaderOrder = d.texts()
 	default:

@@ -252,9 +252,10 @@ func (w *mapWriter) response(r *Response) {
 func (w *mapWriter) redirect(r *Redirect) {
 	w.text("method", r.Method)
 	w.text("url", r.URL)
+	w.text("kind", r.Kind)
 	w.flag("keepBody", r.KeepBody)
 	w.changes("headers", r.Headers)
-	w.flag("keepAuth", r.KeepAuth)
+	w.flag("foreign", r.Foreign)
 	w.integer("hops", int64(r.Hops))
 }
 

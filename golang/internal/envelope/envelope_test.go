@@ -62,6 +62,7 @@ var toCore = map[string]any{
 		Undecoded:       true,
 		ManualRedirects: true,
 		Hops:            2,
+		Foreign:         true,
 		HeaderOrder:     []string{"b", "a"},
 	},
 	"session": &Session{
@@ -127,8 +128,8 @@ var fromCore = []struct {
 		Cookies: []Cookie{everyCookie},
 		History: []Response{{Status: 301, Version: "HTTP/2", URL: "https://example.org/a", Method: "POST"}},
 		Redirect: &Redirect{
-			Method: "GET", URL: "https://example.net/", KeepBody: true,
-			Headers: []HeaderChange{{Name: "A", Value: "1"}, {Name: "Accept", Remove: true}}, KeepAuth: true, Hops: 2,
+			Method: "GET", URL: "https://example.net/", Kind: "fetch", KeepBody: true,
+			Headers: []HeaderChange{{Name: "A", Value: "1"}, {Name: "Accept", Remove: true}}, Foreign: true, Hops: 2,
 		},
 		Connection: &Connection{ID: 7, Protocol: "h2", Reused: true, RemoteAddr: "127.0.0.1:443", LocalAddr: "127.0.0.1:5000", TLS: &TLS{
 			Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", ALPN: "h2", ServerName: "example.org", Resumed: true, ECH: true, JA4: "t13d1517h2_8daaf6152771_cb7bf5808d99",

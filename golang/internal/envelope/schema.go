@@ -97,7 +97,9 @@ type Request struct {
 	// ManualRedirects: hand redirects back prepared, do not follow (hooks).
 	ManualRedirects bool
 	// Hops already followed by the driver, so that limits hold across them.
-	Hops        int
+	Hops int
+	// Foreign: one of those hops has crossed an origin, for good.
+	Foreign     bool
 	HeaderOrder []string
 }
 
@@ -143,9 +145,10 @@ type Response struct {
 type Redirect struct {
 	Method   string
 	URL      string
+	Kind     string         // what the first request was: it stays, as the method need not
 	KeepBody bool           // 307, 308: the same body again
 	Headers  []HeaderChange // the caller's, less what must not cross an origin
-	KeepAuth bool
+	Foreign  bool           // an origin has been crossed: credentials and cookies of the caller's stay behind
 	Hops     int
 }
 
