@@ -94,7 +94,7 @@ class RequestException(CycleTLSError):
 
     def __str__(self) -> str:
         what = super().__str__()
-        text = f"{self.request.method} {self.request.url}: {what}" if self.request else what
+        text = f"{printable(self.request.method)} {printable(self.request.url)}: {what}" if self.request else what
         return f"{text} ({self.remedy})" if self.remedy else text
 
 
@@ -244,6 +244,11 @@ class InvalidMessage(RequestException):
 
 class InternalError(RequestException):
     """A fault of this package; please report it with the stack in the message."""
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal or a log would not show as itself: control characters, line breaks, halves of pairs."""
+    return "".join([c if c.isprintable() else c.encode("unicode_escape").decode() for c in text])
 
 
 SSLError = TLSError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._exceptions import printable
 from ._headers import Headers
 
 TYPE_CHECKING = False
@@ -28,7 +29,7 @@ class Request:
         self.body = body
 
     def __repr__(self) -> str:
-        return f"<Request [{self.method}]>"
+        return f"<Request [{printable(self.method)}]>"
 
 
 def without_userinfo(url: str) -> str:

@@ -234,7 +234,7 @@ class Response:
         """Raise :class:`HTTPError` where the status is 4xx or 5xx."""
         if self.is_error:
             whose = "Client" if self.status_code < 500 else "Server"
-            raise HTTPError(f"{self.status_code} {whose} Error: {self.reason} for url: {self.url}", response=self)
+            raise HTTPError(f"{self.status_code} {whose} Error: {self.reason}", response=self)
 
     def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
         """Iterate over the body in pieces of that size (None: whole), as text where ``decode_unicode`` says so."""
@@ -257,6 +257,15 @@ class Response:
 
         parsed = parse_links(self.headers.get("Link", ""))
         return {link.get("rel") or link["url"]: link for link in parsed}
+
+    def close(self) -> None:
+        """Do nothing, for programs that close what requests gave them: the body has been read."""
+
+    def __enter__(self) -> Response:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     def __bool__(self) -> bool:
         return self.ok

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cycletls import Headers, Request
+from cycletls import Headers, Request, RequestException
 from cycletls._request import without_userinfo
 
 
@@ -15,6 +15,13 @@ def test_a_request_copies_the_headers_it_is_given() -> None:
     request.headers["A"] = "2"
     assert headers["A"] == "1"
     assert repr(request) == "<Request [GET]>"
+
+
+def test_control_characters_are_shown_escaped() -> None:
+    """Nothing that was given as method or URL writes lines of its own into a log, or colours into a terminal."""
+    request = Request("G\r\nET", "http://h/\x1b[2J\u202e\ud800ü")
+    assert repr(request) == r"<Request [G\r\nET]>"
+    assert str(RequestException("no", request=request)) == r"G\r\nET http://h/\x1b[2J\u202e\ud800ü: no"
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,9 @@ def test_status_is_classed(status: int, ok: bool, client: bool, server: bool) ->
 
 
 def test_raise_for_status_says_what_and_where() -> None:
-    """As requests does, and it has the response."""
+    """Once each, and it has the response."""
     response().raise_for_status()
-    with pytest.raises(HTTPError, match=r"404 Client Error: Not Found for url: https://h/b#c") as caught:
+    with pytest.raises(HTTPError, match=r"^\w+ https://h/b#c: 404 Client Error: Not Found$") as caught:
         response(status=404).raise_for_status()
     assert caught.value.response is not None
     with pytest.raises(HTTPError, match="503 Server Error: Busy"):
@@ -176,6 +176,13 @@ def test_content_is_iterated_over_in_pieces() -> None:
     assert list(abc.iter_content(2, decode_unicode=True)) == ["äb", "c"]
     assert list(response().iter_content(None)) == []
     assert b"".join(abc) == abc.content
+
+
+def test_a_response_can_be_closed() -> None:
+    """As requests' programs do, by hand or with a block; its body stays."""
+    with response(b"x") as opened:
+        opened.close()
+    assert opened.content == b"x"
 
 
 def test_lines_are_iterated_over() -> None:
