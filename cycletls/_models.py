@@ -150,7 +150,7 @@ class Profile(_Part):
         document = profile_document(reference)
         try:
             return as_profile(json.loads(document))
-        except ValueError as exc:  # of json, or InvalidOption
+        except (ValueError, RecursionError) as exc:  # of json, or InvalidOption
             raise InvalidOption(f"{reference}: {exc}") from exc
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from os import PathLike
 
+from ._exceptions import InvalidOption
 from ._profiles import add_document, profile_names, remove_document, resolve_name
 
 TYPE_CHECKING = False
@@ -31,7 +32,11 @@ class Profiles:
         return len(profile_names())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in profile_names()
+        """Report whether ``get`` finds the name, whole or in part."""
+        try:
+            return isinstance(name, str) and bool(resolve_name(name))
+        except InvalidOption:
+            return False
 
     def list(self) -> tuple[Profile, ...]:
         """Return all profiles; ``profile.source`` says of which browser, when and how it was captured."""

@@ -38,7 +38,13 @@ def test_an_unknown_field_is_named_by_its_path() -> None:
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [('{"name": ', "Expecting value"), ('{"name": "x"}', "tls: Field required"), ("[]", "not a list")],
+    [
+        ('{"name": ', "Expecting value"),
+        ('{"name": "x"}', "tls: Field required"),
+        ("[]", "not a list"),
+        ("[" * 200_000, "recursion"),
+    ],
+    ids=["cut", "incomplete", "list", "deep"],
 )
 def test_a_file_that_is_no_profile_is_named(text: str, problem: str, tmp_path: Path) -> None:
     """With what is wrong in it: a folder may have many."""

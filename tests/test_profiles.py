@@ -41,7 +41,9 @@ def test_names_are_those_inside_the_documents() -> None:
     names = list(profiles)
     assert len(names) == len(set(names)) == len(profiles) > 50
     assert "plain" in profiles
-    assert "chrome" not in profiles
+    assert all(name in profiles for name in ("chrome", "Chrome_120", "safari-ios"))
+    assert "netscape" not in profiles
+    assert "" not in profiles
     assert [profile.name for profile in profiles.list()] == names
 
 
