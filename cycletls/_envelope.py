@@ -159,6 +159,12 @@ def set_total_timeout(message: Message, timeout: Timeouts, spent: float) -> None
     message["timeouts"] = timeouts
 
 
+def add_spent(response: Message, spent: float) -> None:
+    """Add the seconds that earlier hops have spent to the total of a response."""
+    timings = response.setdefault("timings", {})
+    timings["total"] = timings.get("total", 0.0) + spent * 1000
+
+
 def cookies_message(action: str, cookies: Sequence[Cookie] = (), **which: str) -> Message:
     """Describe what to do with a jar: "list", "set", "delete" or "clear"."""
     message: Message = {"type": "cookies", "action": action, **which}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 
+from . import _ffi
 from ._body import make_body
 from ._core import failure, pack, unpack
-from ._envelope import next_message, request_message, set_total_timeout
+from ._envelope import add_spent, next_message, request_message, set_total_timeout
 from ._exceptions import InvalidOption, UnrewindableBodyError
 from ._headers import Headers, changes_between
 from ._request import Request
@@ -82,19 +83,28 @@ class Exchange:
 
     def hops(self) -> Generator[None, Reply, Response]:
         """Send hop by hop: each time it yields, :attr:`envelope` and :attr:`body` are to be sent."""
+        if not self._forget:
+            return (yield from self._hops())
+        del self._message["ownCookies"]  # the core does not know which hops belong together
+        jar = self._message["jar"] = self.engine.copy_jar()
+        try:
+            return (yield from self._hops())
+        finally:
+            _ffi.close(jar)
+
+    def _hops(self) -> Generator[None, Reply, Response]:
         history: list[Response] = []
         started = time.monotonic()
         self._message["manualRedirects"] = True
-        if self._forget:  # the core does not know which hops belong together
-            del self._message["ownCookies"]
-            self.engine = self.engine.apart()
         while True:
+            spent = time.monotonic() - started if history else 0.0
             if history:
-                set_total_timeout(self._message, self.options.timeout, time.monotonic() - started)
+                set_total_timeout(self._message, self.options.timeout, spent)
             if self._auth:
                 self._authenticate()
             self.envelope = pack(self._message)
             response = self.finish((yield))
+            add_spent(response._message, spent)
             response._history = history[:]
             redirect = response._message.get("redirect") if self.options.allow_redirects else None
             for hook in self.options.hooks:

@@ -51,6 +51,8 @@ class FakeCore:
             handle = 100 + len(self.sessions)
             self.sessions[handle] = message
             return pack({"type": "made", "handle": handle})
+        if message["type"] == "copyJar":
+            return pack({"type": "made", "handle": 99})
         if message["type"] == "cookies":
             self.cookies.append({"target": target, **message})
             return pack({"type": "cookieList", "cookies": []})

@@ -83,7 +83,7 @@ def test_a_request_with_everything_has_every_field() -> None:
     body = Body(None, IterableStream([b"x"]), "text/plain")
     changes = (("X-B", "1"), ("x-a", "2"), ("X-B", "3"), ("Accept", None))
     message = request_message("POST", "https://example.org/", options, Options({}), changes, [Cookie("a", "b")], body)
-    callers_own = {"ownCookies": True, "manualRedirects": True, "hops": 2, "foreign": True}
+    callers_own = {"ownCookies": True, "jar": 0x1_0000_0002, "manualRedirects": True, "hops": 2, "foreign": True}
     assert listed({**message, **callers_own}) == TO_CORE["request with everything"]["message"]
 
 

@@ -248,5 +248,6 @@ def test_later_hops_have_what_is_left_of_the_time(core: FakeCore, monkeypatch: p
     monkeypatch.setattr("cycletls._exchange.time.monotonic", lambda: next(clock))
     core.answer = redirects(1)
     with CycleTLS(timeout=10, hooks={"response": lambda response: None}) as session:
-        session.get(URL)
+        response = session.get(URL)
     assert core.requests[1][1]["timeouts"]["total"] == 6000
+    assert response.elapsed.total_seconds() == 4

@@ -201,3 +201,29 @@ def test_the_total_limit_spans_all_hops(httpbin: str) -> None:
     for options in ({}, HOOKED):
         with pytest.raises(cycletls.Timeout):
             cycletls.get(f"{httpbin}/redirect-to?url=/redirect-to?url=/delay/9", timeout=1, **options)
+
+
+@pytest.mark.parametrize("following", FOLLOWING)
+def test_cookies_of_a_call_live_as_long_as_the_call(httpbin_tls: str, ca_file: str, following: dict[str, Any]) -> None:
+    """From hop to hop on one connection of the shared session, over the cookies of the defaults."""
+    everywhere = cycletls.Cookie("mine", "2", "localhost", secure=True)
+    cycletls.set_default(verify=ca_file, cookies=[everywhere])
+    try:
+        cycletls.get(f"{httpbin_tls}/get")
+        response = cycletls.get(f"{httpbin_tls}/cookies/set/a/1", **following)
+        assert response.json()["cookies"] == {"a": "1", "mine": "2"}
+        assert response.connection.reused
+        assert response.tls
+        assert response.tls.peer_certificate
+        assert cycletls.get(f"{httpbin_tls}/cookies", **following).json()["cookies"] == {"mine": "2"}
+    finally:
+        cycletls.reset_defaults()
+
+
+@pytest.mark.parametrize("following", FOLLOWING)
+def test_elapsed_spans_all_hops(httpbin: str, following: dict[str, Any]) -> None:
+    """Like the limit of the total."""
+    response = cycletls.get(f"{httpbin}/redirect-to?url=/redirect/1", **following)
+    last, before = response.timings, response.history[-1].timings
+    assert last.total >= before.total + last.wait
+    assert response.elapsed.total_seconds() == pytest.approx(last.total, abs=1e-5)

@@ -68,10 +68,16 @@ type hop struct {
 // Start sends the head of a request, and body with it unless that is streamed.
 // body is used until Reply returns.
 func (s *Session) Start(ctx *wait.Context, request *envelope.Request, body []byte) (*Exchange, error) {
-	x := &Exchange{session: s, ctx: ctx, request: request, body: body, jar: s.jar}
+	jar := s.jar
 	if request.OwnCookies {
-		x.jar = s.jar.Copy()
+		jar = jar.Copy()
 	}
+	return s.StartWith(ctx, jar, request, body)
+}
+
+// StartWith is Start with a jar that stands in for the session's.
+func (s *Session) StartWith(ctx *wait.Context, jar *cookie.Jar, request *envelope.Request, body []byte) (*Exchange, error) {
+	x := &Exchange{session: s, ctx: ctx, request: request, body: body, jar: jar}
 	if err := x.prepare(); err != nil {
 		return nil, x.fail(err)
 	}

@@ -40,6 +40,8 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 	case "cookies":
 		m := new(Cookies)
 		return m, func(field string) bool { return d.cookies(m, field) }
+	case "copyJar":
+		return new(CopyJar), func(string) bool { return false }
 	case "certificates":
 		m := new(Certificates)
 		return m, func(field string) bool { return d.certificates(m, field) }
@@ -76,6 +78,8 @@ func (d *decoder) request(m *Request, field string) bool {
 		m.Cookies = d.pairs()
 	case "ownCookies":
 		m.OwnCookies = d.boolean()
+	case "jar":
+		m.Jar = d.handle()
 	case "auth":
 		m.Auth = &BasicAuth{User: d.pair(), Password: d.text()}
 	case "kind":

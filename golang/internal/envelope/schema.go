@@ -85,6 +85,7 @@ type Request struct {
 	Auth    *BasicAuth
 	// OwnCookies: what is set on the way is forgotten with the exchange.
 	OwnCookies bool
+	Jar        uint64 // handle of a jar that stands in for the session's; 0 = none
 	Kind       string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
 
 	Body           *Body         // nil: none
@@ -218,6 +219,10 @@ type Cookies struct {
 	// Which: "delete" takes those that match all the fields that are not empty.
 	Name, Domain, Path string
 }
+
+// CopyJar ("copyJar") copies a session's jar, for hops that belong together. Made
+// answers; the copy is forgotten when its handle is closed.
+type CopyJar struct{}
 
 // CookieList ("cookieList") answers Cookies.
 type CookieList struct{ Cookies []Cookie }

@@ -33,6 +33,8 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 	switch m := incoming.(type) {
 	case *envelope.Cookies:
 		return cookies(session.Jar(), m)
+	case *envelope.CopyJar:
+		return &envelope.Made{Handle: l.handles.add(session.Jar().Copy())}, nil
 	case *envelope.Certificates:
 		return &envelope.CertificateChain{Certificates: session.Certificates(m.Connection)}, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/cycletls/cycletls/golang/internal/engine"
+	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -26,8 +27,18 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, s
 	if !ok {
 		return nil, closed("session")
 	}
+	jar, ok := l.handles.get(request.Jar).(*cookie.Jar)
+	if !ok && request.Jar != 0 {
+		return nil, closed("cookie jar")
+	}
 	ctx := wait.New(limits(session.Timeouts(request)), signals)
-	started, err := session.Start(ctx, request, body)
+	var started *engine.Exchange
+	var err error
+	if jar != nil {
+		started, err = session.StartWith(ctx, jar, request, body)
+	} else {
+		started, err = session.Start(ctx, request, body)
+	}
 	if err != nil {
 		ctx.Release()
 		return nil, err

@@ -1,8 +1,11 @@
 package library
 
 import (
+	"os"
 	"sync"
 	"testing"
+
+	"github.com/cycletls/cycletls/golang/internal/envelope"
 )
 
 // A number names its value until it is taken back, and nothing afterwards.
@@ -49,4 +52,24 @@ func TestHandlesUnderManyThreads(t *testing.T) {
 	}
 	all.Wait()
 	h.each(func(value any) { t.Errorf("%v is left", value) })
+}
+
+// A copy of a jar lasts until its handle is closed; a request that names it
+// afterwards is refused instead of falling back on the session's cookies.
+func TestCopiedJarEndsWithItsHandle(t *testing.T) {
+	b := newBench(t, &envelope.Capture{})
+	document, err := os.ReadFile("../../../cycletls/profiles/plain.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := b.session(string(document), nil)
+	jar := b.ask(session, &envelope.CopyJar{}).(*envelope.Made).Handle
+	b.send(session, &envelope.Request{Method: "GET", URL: "/", Jar: jar}, "")
+	if !b.Close(jar) || b.Close(jar) {
+		t.Error("closed not once")
+	}
+	reply := b.request(session, &envelope.Request{Method: "GET", URL: b.server.URL, Jar: jar}, nil, nil, nil)
+	if failure, ok := reply.Message.(*envelope.Error); !ok || failure.Kind != envelope.Closed {
+		t.Errorf("%+v", reply)
+	}
 }

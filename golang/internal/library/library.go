@@ -15,6 +15,7 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/capture"
 	"github.com/cycletls/cycletls/golang/internal/engine"
+	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
@@ -185,6 +186,8 @@ func (l *Library) Close(handle uint64) bool {
 		return true
 	case *capture.Server:
 		closing.Close()
+		return true
+	case *cookie.Jar:
 		return true
 	}
 	return false
