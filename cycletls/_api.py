@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 
+from ._options import NEGATED, REQUEST_ONLY, canonical_name, resolve
 from ._session import CycleTLS
 
 TYPE_CHECKING = False
@@ -73,19 +74,30 @@ def set_default(**options: Unpack[ClientOptions]) -> None:
     """Set options of the shared session, which begins anew.
 
     Raises:
-        InvalidOption: as :class:`CycleTLS` does; nothing is changed then.
+        InvalidOption: as :class:`CycleTLS` and its first request do; nothing is changed then.
     """
-    _replace({**_defaults, **options})
+    said = resolve(options, REQUEST_ONLY)  # where synonyms must not contradict each other, but replace what was set
+    named = {_name(word): said[_name(word)] if word in NEGATED else value for word, value in options.items()}
+    with _lock:
+        defaults = {**_defaults, **named}
+        session = _Shared(**defaults)
+        session._open()
+        _replace(session, defaults)
 
 
 def get_default(name: str) -> Any:
-    """Return an option that was set with :func:`set_default`, None where it was not."""
-    return _defaults.get(name)
+    """Return an option that was set with :func:`set_default`, None where it was not.
+
+    Raises:
+        UnknownOption: a session has no such option.
+    """
+    value = _defaults.get(_name(name))
+    return not value if name in NEGATED and value is not None else value
 
 
 def reset_defaults() -> None:
     """Forget what was set with :func:`set_default`; the shared session begins anew."""
-    _replace({})
+    _replace(_Shared(), {})
 
 
 def close_global_session() -> None:
@@ -106,12 +118,15 @@ def _shared() -> CycleTLS:
     return session
 
 
-def _replace(defaults: dict[str, Any]) -> None:
+def _replace(session: _Shared, defaults: dict[str, Any]) -> None:
     """Put a new session in the place of the shared one, which ends with the last request that uses it."""
     global _session, _defaults
-    session = _Shared(**defaults)
     with _lock:
         _session, _defaults = session, defaults
+
+
+def _name(word: str) -> str:
+    return canonical_name(word, REQUEST_ONLY)
 
 
 def _after_fork() -> None:

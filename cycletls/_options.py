@@ -196,7 +196,8 @@ SYNONYMS: Final[Mapping[str, str]] = {
 }
 """CycleTLS', requests' and httpx's words for options that have another name here."""
 
-_NEGATED: Final = frozenset({"disable_redirect", "insecure_skip_verify"})
+NEGATED: Final = frozenset({"disable_redirect", "insecure_skip_verify"})
+"""Those that say the opposite."""
 
 
 def resolve(given: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
@@ -215,14 +216,24 @@ def resolve(given: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]
     said: dict[str, Any] = {}
     words: dict[str, str] = {}
     for word, value in given.items():
-        name = SYNONYMS.get(word, word)
-        if name not in NAMES or name in refused:
-            raise _unknown(word, refused)
+        name = canonical_name(word, refused)
         value = _normal(word, name, value)
         if name in said and said[name] != value:
             raise InvalidOption(f"{words[name]}= and {word}= are the same option and say different things")
         said[name], words[name] = value, word
     return said
+
+
+def canonical_name(word: str, refused: frozenset[str]) -> str:
+    """Return the name that Options has for an option.
+
+    Raises:
+        UnknownOption: it has none, or one of those that are refused.
+    """
+    name = SYNONYMS.get(word, word)
+    if name not in NAMES or name in refused:
+        raise _unknown(word, refused)
+    return name
 
 
 def _spelled_out(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,7 +258,7 @@ def _unknown(word: str, refused: frozenset[str]) -> UnknownOption:
 
 
 def _normal(word: str, name: str, value: Any) -> Any:
-    if word in _NEGATED:
+    if word in NEGATED:
         return not (value if type(value) is bool else _coerced(word, value, {bool}))
     if name in _NORMAL:
         return _NORMAL[name](value)

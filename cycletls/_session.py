@@ -163,6 +163,10 @@ class CycleTLS:
     ) -> None:
         self.close()
 
+    def _open(self) -> None:
+        """Let the core see the options, which it otherwise does with the first request."""
+        self._engines.of(self._options, self._headers.changes)
+
     def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
         plain = not given and type(method) is type(url) is str
         exchange = self._ready.get((method, url)) if plain else None

@@ -56,9 +56,26 @@ def test_defaults_can_be_set_and_forgotten(httpbin: str) -> None:
     assert cycletls.get(f"{httpbin}/user-agent").json()["user-agent"] != "mine/1"
 
 
+def test_a_default_is_changed_under_any_of_its_names() -> None:
+    """What was set last holds, and is told as the name that is asked for means it."""
+    cycletls.set_default(insecure_skip_verify=True, fingerprint="chrome")
+    assert (cycletls.get_default("verify"), cycletls.get_default("profile")) == (False, "chrome")
+    cycletls.set_default(verify=True, profile="firefox")
+    assert (cycletls.get_default("insecure_skip_verify"), cycletls.get_default("fingerprint")) == (False, "firefox")
+    with pytest.raises(cycletls.UnknownOption, match="did you mean timeout"):
+        cycletls.get_default("tiemout")
+
+
 def test_a_wrong_default_changes_nothing() -> None:
-    """It is refused when it is set."""
+    """It is refused when it is set, also where only the core knows that it is wrong."""
     cycletls.set_default(timeout=20)
+    shared = _api._shared()
+    with pytest.raises(cycletls.InvalidOption):
+        cycletls.set_default(ja3="nonsense")
+    with pytest.raises(cycletls.InvalidOption):
+        cycletls.set_default(verify=True, insecure_skip_verify=True)
+    assert cycletls.get_default("ja3") is None
+    assert _api._shared() is shared
     with pytest.raises(cycletls.UnknownOption):
         cycletls.set_default(tiemout=3)  # type: ignore[call-arg]  # that is the point
     assert cycletls.get_default("timeout") == 20
