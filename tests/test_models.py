@@ -42,7 +42,7 @@ def test_an_unknown_field_is_named_by_its_path() -> None:
         ('{"name": ', "Expecting value"),
         ('{"name": "x"}', "tls: Field required"),
         ("[]", "not a list"),
-        ("[" * 200_000, "recursion"),
+        ("[" * 200_000, "(recursion|overflow)"),
     ],
     ids=["cut", "incomplete", "list", "deep"],
 )
