@@ -57,7 +57,7 @@ func TestHandlesUnderManyThreads(t *testing.T) {
 // A copy of a jar lasts until its handle is closed; a request that names it
 // afterwards is refused instead of falling back on the session's cookies.
 func TestCopiedJarEndsWithItsHandle(t *testing.T) {
-	b := newBench(t, &envelope.Capture{})
+	b := newBench(t, &envelope.Capture{TLS: true})
 	document, err := os.ReadFile("../../../cycletls/profiles/plain.json")
 	if err != nil {
 		t.Fatal(err)
