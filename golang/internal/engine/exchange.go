@@ -61,8 +61,8 @@ type hop struct {
 	began     time.Time
 	opened    time.Time
 	sent      time.Time
-	consumed  bool // bytes of a streamed body are gone
-	delivered message.Delivery
+	consumed  bool             // bytes of a streamed body are gone
+	delivered message.Delivery // the most that either attempt has reached
 }
 
 // Start sends the head of a request, and body with it unless that is streamed.
@@ -292,7 +292,7 @@ func (x *Exchange) release() {
 		x.reader.Close()
 	}
 	if x.hop.stream != nil {
-		x.hop.delivered = x.hop.stream.Delivery()
+		x.hop.delivered = max(x.hop.delivered, x.hop.stream.Delivery())
 		x.hop.stream.Close()
 		x.hop.stream = nil
 	}

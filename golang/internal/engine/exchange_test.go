@@ -205,6 +205,17 @@ func TestRetryOfStaleConnections(t *testing.T) {
 	}
 }
 
+// A server may have acted on the first attempt although the second never left.
+func TestDeliveryIsTheMostOfBothAttempts(t *testing.T) {
+	for _, second := range []message.Delivery{message.Unsent, message.Answered} {
+		s, _ := onWire(t, defaults(t), inTurn(reply{head: errLost, delivery: message.Sent, reused: true}, reply{head: errLost, delivery: second}))
+		_, _, err := exchange(s, get(url), "")
+		if got, want := Failure(err).Detail["delivery"], deliveryNames[max(message.Sent, second)]; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // A failure in sending is retried like one in reading.
 func TestRetryWhileSending(t *testing.T) {
 	stale := reply{write: errLost, delivery: message.Unsent, reused: true}

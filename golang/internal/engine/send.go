@@ -36,6 +36,7 @@ func (x *Exchange) try(step func() error) error {
 func (x *Exchange) retry(after error) error {
 	var refused *message.ResetError
 	x.hop.retried = true
+	x.hop.delivered = x.hop.stream.Delivery()
 	x.hop.stream.Close()
 	return x.attempt(!errors.As(after, &refused))
 }
