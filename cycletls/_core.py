@@ -10,7 +10,7 @@ from binascii import a2b_base64, b2a_base64
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from . import _ffi
-from ._exceptions import ERRORS, InternalError
+from ._exceptions import ERRORS, InternalError, InvalidOption
 from ._request import without_userinfo
 
 TYPE_CHECKING = False
@@ -28,12 +28,24 @@ _pack_bytes = msgpack.Packer(unicode_errors="surrogateescape").pack
 
 
 def pack(message: Mapping[str, Any]) -> bytes:
-    """Return the envelope of a message."""
+    """Return the envelope of a message.
+
+    Raises:
+        InvalidOption: it has text that no bytes stand for.
+    """
     try:
         raw = _pack(message)
     except UnicodeEncodeError:  # a caller's bytes that are no text, kept as surrogates
-        raw = _pack_bytes(message)
+        raw = _packed_bytes(message)
     return b2a_base64(raw, newline=False)
+
+
+def _packed_bytes(message: Mapping[str, Any]) -> bytes:
+    try:
+        raw: bytes = _pack_bytes(message)
+    except UnicodeEncodeError as exc:
+        raise InvalidOption(f"text that is not Unicode cannot be sent: {exc}") from exc
+    return raw
 
 
 def unpack(envelope: bytes) -> Message:

@@ -420,6 +420,16 @@ def test_what_would_break_the_message_is_refused(
         assert server.connections == 0
 
 
+@pytest.mark.parametrize("word", ["headers", "params", "cookies"])
+def test_half_a_surrogate_pair_is_refused(word: str) -> None:
+    """Wherever text is taken: no bytes stand for it. The next request is none the worse."""
+    with CycleTLS() as session:
+        with pytest.raises(cycletls.InvalidOption, match="not Unicode"):
+            session.get("http://127.0.0.1:1/", **{word: {"X": "\ud800"}})  # type: ignore[arg-type]  # a word of three
+        with pytest.raises(cycletls.ConnectionError):
+            session.get("http://127.0.0.1:1/")
+
+
 @pytest.mark.parametrize("method", ["GET / HTTP/1.1\r\nX:", "G ET", "", "GET\n"])
 def test_methods_are_tokens(scripted: type[ScriptedServer], method: str) -> None:
     """Anything else is refused (CVE-2020-26137)."""
