@@ -141,7 +141,7 @@ class Response:
 
     @property
     def elapsed(self) -> timedelta:
-        """From the start of the request to the end of the response."""
+        """From the start of the first request to the head of this response; as in requests, the body comes after."""
         from datetime import timedelta
 
         return timedelta(seconds=self.timings.total)
@@ -302,7 +302,7 @@ class Timings(Value):
         tls: the TLS handshake.
         send: sending the request.
         wait: waiting for the response's head.
-        total: all, the body included.
+        total: from the start of the first hop to the head of this response.
     """
 
     __slots__ = ("pool", "dns", "connect", "tls", "send", "wait", "total")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -227,3 +228,18 @@ def test_elapsed_spans_all_hops(httpbin: str, following: dict[str, Any]) -> None
     last, before = response.timings, response.history[-1].timings
     assert last.total >= before.total + last.wait
     assert response.elapsed.total_seconds() == pytest.approx(last.total, abs=1e-5)
+
+
+def test_elapsed_ends_with_the_head(scripted: type[ScriptedServer]) -> None:
+    """As in requests; how long the body took is not in it."""
+
+    def script(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(OK[:-2])
+        peer.drip(b"ok", 0.3)
+
+    with scripted(script) as server:
+        began = time.monotonic()
+        response = cycletls.get(server.url)
+    assert response.content == b"ok"
+    assert response.elapsed.total_seconds() < time.monotonic() - began - 0.5

@@ -207,7 +207,7 @@ type Description struct {
 	Document                 string
 }
 
-// Timings of the last hop; Total spans all of them.
+// Timings of the last hop; Total spans all of them, until the head of the response.
 type Timings struct {
 	Pool, DNS, Connect, TLS, Send, Wait, Total time.Duration
 }
