@@ -73,3 +73,12 @@ func TestCopiedJarEndsWithItsHandle(t *testing.T) {
 		t.Errorf("%+v", reply)
 	}
 }
+
+// No fault behind a handle ends the host process.
+func TestFaultsInCancelAndCloseAreSurvived(t *testing.T) {
+	var l Library
+	handle := l.handles.add(&exchange{}) // without a context to cancel
+	if l.Cancel(handle) || l.Close(handle) {
+		t.Error("a fault is reported as done")
+	}
+}

@@ -164,6 +164,7 @@ func (l *Library) Read(handle uint64, buffer []byte, signals func() bool) (reply
 // Cancel ends an exchange from any thread: the verb at work on it returns an
 // error of kind cancelled. It reports whether the handle named one.
 func (l *Library) Cancel(handle uint64) bool {
+	defer survive()
 	x, ok := l.handles.get(handle).(*exchange)
 	if ok {
 		x.ctx.Cancel(wait.ErrCancelled)
@@ -174,6 +175,7 @@ func (l *Library) Cancel(handle uint64) bool {
 // Close ends what the handle names, a session or a capture server with all that
 // belongs to it. It reports whether there was anything; closing twice is harmless.
 func (l *Library) Close(handle uint64) bool {
+	defer survive()
 	switch closing := l.handles.remove(handle).(type) {
 	case *exchange:
 		closing.ctx.Cancel(wait.ErrCancelled)
@@ -235,3 +237,6 @@ func guard(reply *Reply) {
 		}}
 	}
 }
+
+// survive is guard for what has no error to return.
+func survive() { _ = recover() }

@@ -110,6 +110,7 @@ func (p *Pool) stopJanitor() {
 
 // sweep closes the connections that were idle for too long.
 func (p *Pool) sweep() {
+	defer func() { _ = recover() }() // a timer's goroutine: nobody else keeps a fault from ending the host process
 	p.mu.Lock()
 	defer p.unlock()
 	for p.idle.oldest != nil && p.expired(p.idle.oldest) {

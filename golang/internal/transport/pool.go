@@ -120,24 +120,29 @@ func (p *Pool) openOn(ctx *wait.Context, c *connection, waits bool) (stream mess
 // acquire takes what an exchange with an origin can have, waiting for it if
 // need be.
 func (p *Pool) acquire(ctx *wait.Context, o Origin, fresh bool) (*host, offer, error) {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return nil, offer{}, ErrClosed
+	h, got, w, err := p.takeOrQueue(ctx, o, fresh)
+	if w == nil {
+		return h, got, err
 	}
-	h := p.host(o)
-	got, ok := p.take(h, fresh)
-	if ok {
-		p.unlock()
-		return h, got, nil
-	}
-	w := p.enqueue(&waiter{host: h, fresh: fresh, ctx: ctx, ready: make(chan struct{})})
-	p.unlock()
 	if err := ctx.Await(w.ready, wait.Pool); err != nil {
 		p.withdraw(w)
 		return nil, offer{}, err
 	}
 	return h, w.offer, w.offer.err
+}
+
+// takeOrQueue returns a waiter where there is nothing to take yet.
+func (p *Pool) takeOrQueue(ctx *wait.Context, o Origin, fresh bool) (*host, offer, *waiter, error) {
+	p.mu.Lock()
+	defer p.unlock()
+	if p.closed {
+		return nil, offer{}, nil, ErrClosed
+	}
+	h := p.host(o)
+	if got, ok := p.take(h, fresh); ok {
+		return h, got, nil, nil
+	}
+	return h, offer{}, p.enqueue(&waiter{host: h, fresh: fresh, ctx: ctx, ready: make(chan struct{})}), nil
 }
 
 func (p *Pool) host(o Origin) *host {

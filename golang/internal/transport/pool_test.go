@@ -613,3 +613,23 @@ func BenchmarkWarmOpen(b *testing.B) {
 		p.released(got.conn, true)
 	}
 }
+
+// A fault under the lock leaves the pool unlocked, and one of the janitor's does
+// not end the process.
+func TestFaultsLeaveThePoolUnlocked(t *testing.T) {
+	p := &Pool{}
+	p.idle.push(&connection{})
+	p.config.IdleTimeout = time.Nanosecond
+	p.sweep()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("there was no fault")
+			}
+		}()
+		_, _, _ = p.acquire(nil, Origin{}, false)
+	}()
+	if !p.mu.TryLock() {
+		t.Error("locked for good")
+	}
+}
