@@ -28,7 +28,7 @@ type Library struct {
 
 // Reply is what a verb answers.
 type Reply struct {
-	Message any    // for envelope.Encode; nil: none
+	Message any    // for envelope.Append; nil: none
 	Handle  uint64 // of an exchange that has more to come; 0: it is over
 	Length  int64  // decoded length of its body when known, else message.UnknownLength
 	Filled  int    // bytes in the caller's buffer
