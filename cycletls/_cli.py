@@ -239,7 +239,7 @@ def _report(all_of: Sequence[Facet], differing: Sequence[Difference], titles: Se
         click.echo(json.dumps({"facets": len(all_of), "differences": found}, indent=1, ensure_ascii=False))
     else:
         if differing:
-            _print_table(titles, [["" if cell is None else cell for cell in row] for row in differing])
+            _print_table(titles, [["-" if cell is None else cell for cell in row] for row in differing])
         click.echo(f"{len(all_of)} facets, {len(differing)} differ")
     if differing:
         click.get_current_context().exit(1)

@@ -81,7 +81,13 @@ def _visit(profile: Profile, protocol: str) -> str:
 
 def _send_all(session: CycleTLS, page: str, kind: str, layout: tuple[Row, ...], server: CaptureServer) -> None:
     """Send a request that has a field in each place of a layout, in its spelling."""
-    values = {"content-type": "text/plain", "origin": server.url, "referer": server.start_page, "*": "1"}
+    values = {
+        "cache-control": "max-age=0",
+        "content-type": "text/plain",
+        "origin": server.url,
+        "referer": server.start_page,
+        "*": "1",
+    }
     places = {row.lower(): row for row in layout if isinstance(row, str)}
     headers = [("X-Capture" if name == "*" else places[name], values[name]) for name in values if name in places]
     method, body = ("POST", b"body") if _takes_bodies(layout) else ("GET", None)

@@ -129,6 +129,15 @@ def test_what_is_sent_is_the_profile(name: str) -> None:
     assert (result.stdout.partition(",")[2], result.exit_code) == (" 0 differ\n", 0)
 
 
+def test_every_place_of_a_profile_is_checked(tmp_path: Path) -> None:
+    """Also that of a field which a browser sends when a page is loaded anew."""
+    chrome = Profile.load("chrome-156-linux")
+    rows = ("content-length", "cache-control", *chrome.headers["navigate"][1:])
+    path = tmp_path / "mine.json"
+    chrome.model_copy(update={"headers": {**chrome.headers, "navigate": rows}}).save(path)
+    assert run("check", str(path)).stdout.endswith(" facets, 0 differ\n")
+
+
 def test_what_is_sent_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here a client that has another profile in mind."""
     monkeypatch.setattr("cycletls._cli.replay", lambda profile: Profile.load("chromium"))
