@@ -96,6 +96,11 @@ func truth(value bool) C.int32_t {
 }
 
 func answer(into *C.cycletls_reply, reply library.Reply) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			*into = C.cycletls_reply{head: envelopeString(library.Fault(fault).Message)}
+		}
+	}()
 	*into = C.cycletls_reply{
 		handle: C.uint64_t(reply.Handle),
 		length: C.int64_t(reply.Length),

@@ -230,12 +230,17 @@ func closed(what string) error {
 // core may take the host process down.
 func guard(reply *Reply) {
 	if fault := recover(); fault != nil {
-		*reply = Reply{Status: Failed, Message: &envelope.Error{
-			Kind:    envelope.Internal,
-			Message: fmt.Sprint(fault),
-			Detail:  map[string]string{"stack": string(debug.Stack())},
-		}}
+		*reply = Fault(fault)
 	}
+}
+
+// Fault is the reply of a verb that ended in a panic.
+func Fault(fault any) Reply {
+	return Reply{Status: Failed, Message: &envelope.Error{
+		Kind:    envelope.Internal,
+		Message: fmt.Sprint(fault),
+		Detail:  map[string]string{"stack": string(debug.Stack())},
+	}}
 }
 
 // survive is guard for what has no error to return.
