@@ -12,13 +12,15 @@ from . import peers, server
 from .rounds import Effort, Outcome
 from .workloads import COLUMNS
 
+SHORTFALLS = Path(__file__).parent / "shortfalls.md"  # written by whoever has profiled
+
 
 def write(outcomes: Sequence[Outcome], clients: Sequence[peers.Peer], effort: Effort, command: str) -> str:
     """The whole of RESULTS.md."""
     parts = [*head(clients, effort, command), *goals(outcomes)]
     for outcome in outcomes:
         parts += table(outcome)
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n" + SHORTFALLS.read_text()
 
 
 def head(clients: Sequence[peers.Peer], effort: Effort, command: str) -> Iterator[str]:
