@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import ssl
 import sys
 import time
@@ -36,6 +37,9 @@ def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(refuse_other_hosts)
+
+# A job that a shell runs in the background ignores SIGINT, and so would every process that the tests start from it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
