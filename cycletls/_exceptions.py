@@ -72,7 +72,7 @@ class RequestException(CycleTLSError):
 
     Attributes:
         request: what was asked for; None where the failure is of a session's options.
-        response: the response, where there was one.
+        response: the one that HTTPError, JSONDecodeError and UnrewindableBodyError are about; else None.
         detail: what else is known, e.g. ``delivery``: ``unsent``, ``sent`` or ``answered``.
     """
 
