@@ -2,6 +2,7 @@
 # Go is taken from PATH where it is new enough, else from PyPI.
 PYTHON = python3
 FUZZTIME = 10s
+CLIENTS = $(patsubst %/pyproject.toml,%,$(wildcard clients/*/pyproject.toml))
 UV = uv==0.13.8
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
@@ -12,7 +13,7 @@ export GOTOOLCHAIN = local
 export GOFLAGS = -mod=vendor
 
 GO_FILES := $(shell find golang -path golang/vendor -prune -o -name '*.go' -print)
-LIBRARY_FILES := $(GO_FILES) $(wildcard golang/internal/capture/pages/*) golang/cycletls.h setup.py pyproject.toml cycletls/_native_build.py cycletls/_version.py
+LIBRARY_FILES := $(GO_FILES) $(wildcard golang/internal/capture/pages/*) golang/cycletls.h setup.py pyproject.toml cycletls/_native_build.py cycletls/_version.py $(addsuffix /pyproject.toml,$(CLIENTS))
 
 menu:
 	@echo 'make demo      see it work against local servers'
@@ -29,13 +30,16 @@ menu:
 demo: cycletls/libcycletls.so
 	@PYTHONPATH=tests python examples/demo.py
 
-test: lint test-go test-python
+test: lint test-go test-python test-clients
 
 test-go: golang/vendor/patched
 	cd golang && go test -race ./...
 
 test-python: cycletls/libcycletls.so
 	pytest
+
+test-clients: cycletls/libcycletls.so
+	@for client in $(CLIENTS); do (cd $$client && mypy && pytest) || exit 1; done
 
 examples: cycletls/libcycletls.so
 	pytest -v tests/test_examples.py
@@ -74,7 +78,7 @@ clean:
 
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	@echo 'building the Go library: a few minutes the first time'
-	pip install --quiet --no-deps --no-build-isolation --editable .
+	pip install --quiet --no-deps --no-build-isolation $(addprefix --editable ,. $(CLIENTS))
 
 golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*) $(GO_FILES)
 	python golang/patches/vendor.py && touch $@
@@ -84,4 +88,4 @@ golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean
+.PHONY: menu demo test test-go test-python test-clients examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean
