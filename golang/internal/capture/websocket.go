@@ -1,16 +1,13 @@
 package capture
 
 import (
-	"crypto/sha1"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
-)
 
-// acceptSuffix is RFC 6455 section 1.3.
-const acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+	"github.com/cycletls/cycletls/golang/internal/websocket"
+)
 
 // maxGoodbye bounds what a client may send after the server's Close frame.
 const maxGoodbye = 1 << 16
@@ -27,8 +24,7 @@ func (c *conn1) upgrade(r *Request) error {
 	if _, err := c.seen.report(r); err != nil {
 		return err
 	}
-	sum := sha1.Sum([]byte(value(r.Fields, "sec-websocket-key") + acceptSuffix))
-	accept := base64.StdEncoding.EncodeToString(sum[:])
+	accept := websocket.AcceptKey(value(r.Fields, "sec-websocket-key"))
 	_, err := fmt.Fprintf(c.conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: %s\r\n\r\n\x88\x02\x03\xe8", accept) // a Close frame: normal closure (section 7.4.1)
 	if err != nil {

@@ -1,13 +1,22 @@
 package wait
 
-import "net"
+import (
+	"io"
+	"net"
+)
 
-// Conn is a connection whose waits obey the exchange that uses it at the time.
-// Reading and writing are bound apart, because exchanges share an HTTP/2
-// connection: one reads for all while others write. The zero binding waits for
-// ever.
-type Conn interface {
-	net.Conn
+// Duplex is a stream of bytes each way whose waits obey the exchange that uses
+// that way at the time: reading and writing are bound apart, so that one
+// goroutine can read while another writes. The zero binding waits for ever.
+type Duplex interface {
+	io.ReadWriteCloser
 	SetReadContext(*Context)
 	SetWriteContext(*Context)
+}
+
+// Conn is a connection of that kind: exchanges share an HTTP/2 connection, where
+// one reads for all while others write.
+type Conn interface {
+	net.Conn
+	Duplex
 }

@@ -198,6 +198,14 @@ func (c *Context) Within(phase Phase) (child *Context, release func()) {
 	return child, child.Release
 }
 
+// Part returns a child that ends after limit, or with c: for a wait that has
+// something else to do in between. Call release when it is over.
+func (c *Context) Part(limit time.Duration) (child *Context, release func()) {
+	child = New(Limits{Total: max(1, limit)}, nil)
+	child.parent = c
+	return child, child.Release
+}
+
 // Slice returns how long one slice of a wait may last that must end at until
 // (zero: never): Tick at most.
 func Slice(until time.Time) time.Duration {
