@@ -28,4 +28,20 @@ typedef struct {
                         before the body was sent; else the HTTP status */
 } cycletls_reply;
 
+/* What cycletls_drain tells of work that cycletls_submit began. The answering
+ * envelope and then the body stand in the memory that was given, one completion
+ * after the other. */
+typedef struct {
+    uint64_t ticket;
+    uint64_t handle; /* this and what follows: as in cycletls_reply */
+    int64_t length;
+    int64_t filled;
+    int64_t status;
+    int64_t head; /* bytes of the envelope in the memory */
+    int64_t body; /* bytes of the body in the memory */
+} cycletls_completion;
+
+/* Verbs, for cycletls_submit. */
+enum { CYCLETLS_CALL = 1, CYCLETLS_START, CYCLETLS_WRITE, CYCLETLS_WAIT, CYCLETLS_READ };
+
 #endif

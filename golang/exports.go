@@ -59,6 +59,54 @@ func cycletls_read(handle C.uint64_t, buffer unsafe.Pointer, size C.int64_t, sig
 	answer(reply, core.Read(uint64(handle), view(buffer, size), signalsOf(signals)))
 }
 
+// cycletls_submit has a verb done in the background and returns a ticket, 0 where
+// there is no such queue. Body and buffer are the caller's until it is done; see
+// library.Submit.
+//
+//export cycletls_submit
+func cycletls_submit(queue C.uint64_t, verb C.int32_t, target C.uint64_t, text *C.char, body unsafe.Pointer, bodySize C.int64_t, buffer unsafe.Pointer, bufferSize C.int64_t) C.uint64_t {
+	return C.uint64_t(core.Submit(uint64(queue), library.Work{
+		Verb:   library.Verb(verb),
+		Target: uint64(target),
+		Text:   C.GoString(text),
+		Body:   view(body, bodySize),
+		Buffer: view(buffer, bufferSize),
+	}))
+}
+
+// cycletls_drain tells what is done and returns how many completions it has
+// written, or how much memory the first of them needs, as a negative number; see
+// library.Drain.
+//
+//export cycletls_drain
+func cycletls_drain(queue C.uint64_t, into *C.cycletls_completion, count C.int64_t, memory unsafe.Pointer, size C.int64_t) C.int64_t {
+	completions, rest := unsafe.Slice(into, int(count)), view(memory, size)
+	done, short := 0, 0
+	core.Drain(uint64(queue), func(c *library.Completion) bool {
+		need := len(c.Head) + len(c.Body)
+		if done == len(completions) || need > len(rest) {
+			short = need
+			return false
+		}
+		completions[done] = C.cycletls_completion{
+			ticket: C.uint64_t(c.Ticket),
+			handle: C.uint64_t(c.Reply.Handle),
+			length: C.int64_t(c.Reply.Length),
+			filled: C.int64_t(c.Reply.Filled),
+			status: C.int64_t(c.Reply.Status),
+			head:   C.int64_t(copy(rest, c.Head)),
+			body:   C.int64_t(copy(rest[len(c.Head):], c.Body)),
+		}
+		rest = rest[need:]
+		done++
+		return true
+	})
+	if done == 0 {
+		return C.int64_t(-short)
+	}
+	return C.int64_t(done)
+}
+
 // cycletls_cancel ends an exchange from any thread; see library.Cancel.
 //
 //export cycletls_cancel

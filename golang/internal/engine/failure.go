@@ -93,6 +93,8 @@ func stopKind(err error) (envelope.Kind, bool) {
 		return envelope.Interrupted, true
 	case errors.Is(err, wait.ErrCancelled):
 		return envelope.Cancelled, true
+	case errors.Is(err, wait.ErrClosed):
+		return envelope.Closed, true
 	}
 	return "", false
 }

@@ -121,6 +121,7 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 
 		Resolve:      config.Resolve,
 		BlockPrivate: config.BlockPrivate,
+		Async:        config.Async,
 		LocalAddress: config.LocalAddress,
 
 		Reuse:          config.EnableConnectionReuse,

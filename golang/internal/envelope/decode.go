@@ -57,6 +57,10 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 	case "describe":
 		m := new(Describe)
 		return m, func(field string) bool { return d.identity(&m.Identity, field) }
+	case "makeQueue":
+		return new(MakeQueue), func(string) bool { return false }
+	case "makeToken":
+		return new(MakeToken), func(string) bool { return false }
 	case "stats":
 		return new(Stats), func(string) bool { return false }
 	}
@@ -80,6 +84,10 @@ func (d *decoder) request(m *Request, field string) bool {
 		m.OwnCookies = d.boolean()
 	case "jar":
 		m.Jar = d.handle()
+	case "cancel":
+		m.Cancel = d.handle()
+	case "streamed":
+		m.Streamed = d.boolean()
 	case "auth":
 		m.Auth = &BasicAuth{User: d.pair(), Password: d.text()}
 	case "kind":
@@ -254,6 +262,8 @@ func (d *decoder) behaviour(m *Session, field string) bool {
 	case "resolve":
 		m.Resolve = make(map[string]string)
 		d.fields(func(host string) bool { m.Resolve[host] = d.text(); return true })
+	case "async":
+		m.Async = d.boolean()
 	case "blockPrivate":
 		m.BlockPrivate = d.boolean()
 	case "localAddress":

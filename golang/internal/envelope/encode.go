@@ -28,6 +28,10 @@ func Append(b []byte, m any) []byte {
 	case *Made:
 		w.open("made")
 		w.handle("handle", m.Handle)
+	case *Queue:
+		w.open("queue")
+		w.handle("handle", m.Handle)
+		w.integer("descriptor", int64(m.Descriptor))
 	case *CookieList:
 		w.open("cookieList")
 		w.cookies("cookies", m.Cookies)

@@ -42,6 +42,10 @@ type Session struct {
 	MaxIdleConnections    int
 	IdleTimeout           time.Duration
 
+	// Async: its exchanges run in the background (Submit), so that their waits
+	// belong to Go's network poller instead of a thread.
+	Async bool
+
 	MaxHeaderBytes   int64   // header block of a response
 	MaxInformational int     // 1xx responses before the final one
 	MaxExpansion     float64 // decoded : received bytes beyond ExpansionFloor
@@ -86,7 +90,10 @@ type Request struct {
 	// OwnCookies: what is set on the way is forgotten with the exchange.
 	OwnCookies bool
 	Jar        uint64 // handle of a jar that stands in for the session's; 0 = none
-	Kind       string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
+	Cancel     uint64 // handle of a token that may end the exchange; 0 = none
+	// Streamed: the body is for whoever reads it, as it comes.
+	Streamed bool
+	Kind     string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
 
 	Body           *Body         // nil: none
 	ExpectContinue time.Duration // 0 = do not ask
@@ -223,6 +230,20 @@ type Cookies struct {
 // CopyJar ("copyJar") copies a session's jar, for hops that belong together. Made
 // answers; the copy is forgotten when its handle is closed.
 type CopyJar struct{}
+
+// MakeQueue ("makeQueue") makes a queue of what is submitted. Queue answers.
+type MakeQueue struct{}
+
+// Queue ("queue") answers MakeQueue. The descriptor is readable while there is
+// something to drain.
+type Queue struct {
+	Handle     uint64
+	Descriptor int
+}
+
+// MakeToken ("makeToken") makes a cancel token: Cancel on its handle ends all
+// requests that it was given to. Made answers.
+type MakeToken struct{}
 
 // CookieList ("cookieList") answers Cookies.
 type CookieList struct{ Cookies []Cookie }

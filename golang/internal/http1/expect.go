@@ -17,9 +17,7 @@ func (s *stream) AwaitContinue(limit time.Duration) (bool, error) {
 	if err := unlessAnswered(s.flush()); err != nil {
 		return false, err
 	}
-	limits := wait.Limits{wait.Total: max(limit, 1)} // 0 would mean none
-	patience := wait.New(limits, func() bool { return s.ctx.Check() != nil })
-	s.conn.bindRead(patience)
+	s.conn.bindRead(s.ctx.Before(time.Now().Add(limit), &wait.TimeoutError{Phase: wait.Read, Limit: limit}))
 	defer s.conn.bindRead(s.ctx)
 	for s.head == nil {
 		status, err := s.readHead()

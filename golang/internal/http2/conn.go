@@ -138,8 +138,12 @@ func (c *Conn) awaitSlot(ctx *wait.Context) error {
 	c.openers = append(c.openers, ready)
 	until, why := ctx.Until(wait.Pool)
 	for {
+		turn := slice(until)
+		if ctx.Prompt() && c.openers[0] != ready {
+			turn = ctx.Before(until, why) // the first one looks for all
+		}
 		c.release()
-		err := slice(until).Await(ready, wait.Total)
+		err := turn.Await(ready, wait.Total)
 		c.mu.Lock()
 		if err == nil {
 			return nil

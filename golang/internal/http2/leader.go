@@ -103,11 +103,13 @@ func (c *Conn) lead(s *Stream, whole bool, until time.Time, why *wait.TimeoutErr
 			return nil
 		}
 		ctx := s.ctx
-		if sliced := !whole || c.flushing || c.pending(); sliced {
+		if sending := c.flushing || c.pending(); sending || !whole {
 			if err := expired(s.ctx, until, why); err != nil {
 				return err
 			}
-			ctx = slice(until)
+			if ctx = slice(until); s.ctx.Prompt() && !sending {
+				ctx = s.ctx.Before(until, why)
+			}
 		}
 		if err := c.fill(ctx); err != nil && ctx == s.ctx {
 			return err
@@ -174,13 +176,13 @@ const lookReads = 8
 
 // follow waits until it is woken or a slice of the wait has passed.
 func (c *Conn) follow(s *Stream, until time.Time) {
-	s.bell.Reset() // it may have rung for a wait that ended otherwise
+	s.bell.Reset(s.ctx) // it may have rung for a wait that ended otherwise
 	if c.heir == s {
 		c.heir = nil // somebody was quicker
 	}
 	c.waiting = append(c.waiting, s)
 	c.release()
-	s.bell.Await(max(time.Millisecond, wait.Slice(until)))
+	s.bell.Await(s.ctx, max(time.Millisecond, s.ctx.Slice(until)))
 	c.mu.Lock()
 	if i := slices.Index(c.waiting, s); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)

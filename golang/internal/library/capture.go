@@ -55,7 +55,6 @@ func (l *Library) captured(target uint64, m *envelope.Captured, signals func() b
 		want = capture.Want{}
 	}
 	ctx := wait.New(wait.Limits{wait.Total: m.Timeout}, signals)
-	defer ctx.Release()
 	seen, err := server.Log(ctx, want)
 	if err != nil {
 		return nil, err

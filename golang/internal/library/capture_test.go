@@ -63,7 +63,7 @@ func (b *bench) send(session uint64, r *envelope.Request, body string) {
 	if body != "" {
 		r.Body = &envelope.Body{Length: int64(len(body)), ContentType: "application/json"}
 	}
-	reply := b.request(session, r, []byte(body), make([]byte, 1<<22), nil)
+	reply := b.request(session, r, []byte(body), given(make([]byte, 1<<22)), host{})
 	if reply.Status != 200 || reply.Handle != 0 {
 		b.Fatalf("%s %s: %+v", r.Method, r.URL, reply.Message)
 	}

@@ -25,8 +25,12 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 		return engine.Describe(&m.Identity)
 	case *envelope.Stats:
 		return l.stats(), nil
+	case *envelope.MakeQueue:
+		return l.makeQueue()
+	case *envelope.MakeToken:
+		return &envelope.Made{Handle: l.handles.add(new(token))}, nil
 	}
-	session, ok := l.handles.get(target).(*engine.Session)
+	session, ok := l.handles.get(target).(*session)
 	if !ok {
 		return nil, closed("session")
 	}
@@ -44,17 +48,17 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 func (l *Library) makeSession(m *envelope.Session) (any, error) {
 	var jar *cookie.Jar
 	if m.CookieJar != 0 {
-		owner, ok := l.handles.get(m.CookieJar).(*engine.Session)
+		owner, ok := l.handles.get(m.CookieJar).(*session)
 		if !ok {
 			return nil, closed("session whose cookies are to be shared")
 		}
 		jar = owner.Jar()
 	}
-	session, err := engine.NewSession(m, jar)
+	made, err := engine.NewSession(m, jar)
 	if err != nil {
 		return nil, err
 	}
-	return &envelope.Made{Handle: l.handles.add(session)}, nil
+	return &envelope.Made{Handle: l.handles.add(&session{Session: made})}, nil
 }
 
 func cookies(jar *cookie.Jar, m *envelope.Cookies) (any, error) {
@@ -82,7 +86,7 @@ func (l *Library) stats() *envelope.StatsReply {
 	reply := &envelope.StatsReply{Goroutines: runtime.NumGoroutine(), HeapBytes: memory.HeapAlloc}
 	l.handles.each(func(value any) {
 		switch live := value.(type) {
-		case *engine.Session:
+		case *session:
 			reply.Sessions++
 			reply.Connections += live.Connections()
 		case *exchange:

@@ -16,14 +16,41 @@ type exchange struct {
 	ctx *wait.Context
 	*engine.Exchange
 
+	groups    []*group // that it ends with
+	few       [2]*group
+	streamed  bool    // Read returns what is there
 	delivered int64   // bytes of the body the host has
 	probe     [1]byte // nothing fits the end of a body of known length
 }
 
+// host is who waits for a verb: a thread of the host's, or nobody.
+type host struct {
+	signals   func() bool // runs the handlers of signals; nil: not on this thread
+	operation *operation  // where nobody waits
+}
+
+// context returns what an exchange obeys that begins for this host.
+func (h host) context(limits wait.Limits) *wait.Context {
+	if h.operation == nil {
+		return wait.New(limits, h.signals)
+	}
+	ctx := wait.NewPrompt(limits)
+	h.operation.enter(ctx)
+	return ctx
+}
+
+// take makes an exchange that began earlier obey this host.
+func (h host) take(x *exchange) {
+	x.ctx.SetSignals(h.signals)
+	if h.operation != nil {
+		h.operation.enter(x.ctx)
+	}
+}
+
 // begin opens an exchange of a session and sends the head of its request, with
 // body where that comes beside the message.
-func (l *Library) begin(target uint64, request *envelope.Request, body []byte, signals func() bool) (*exchange, error) {
-	session, ok := l.handles.get(target).(*engine.Session)
+func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h host) (*exchange, error) {
+	session, ok := l.handles.get(target).(*session)
 	if !ok {
 		return nil, closed("session")
 	}
@@ -31,19 +58,29 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, s
 	if !ok && request.Jar != 0 {
 		return nil, closed("cookie jar")
 	}
-	ctx := wait.New(limits(session.Timeouts(request)), signals)
-	var started *engine.Exchange
+	token, ok := l.handles.get(request.Cancel).(*token)
+	if !ok && request.Cancel != 0 {
+		return nil, closed("cancel token")
+	}
+	x := &exchange{ctx: h.context(limits(session.Timeouts(request))), streamed: request.Streamed}
+	x.groups = append(x.few[:0], &session.group)
+	if token != nil {
+		x.groups = append(x.groups, &token.group)
+	}
+	for _, g := range x.groups {
+		g.enter(x.ctx)
+	}
 	var err error
 	if jar != nil {
-		started, err = session.StartWith(ctx, jar, request, body)
+		x.Exchange, err = session.StartWith(x.ctx, jar, request, body)
 	} else {
-		started, err = session.Start(ctx, request, body)
+		x.Exchange, err = session.Start(x.ctx, request, body)
 	}
 	if err != nil {
-		ctx.Release()
+		x.leave()
 		return nil, err
 	}
-	return &exchange{ctx: ctx, Exchange: started}, nil
+	return x, nil
 }
 
 func limits(t envelope.Timeouts) wait.Limits {
@@ -56,15 +93,19 @@ func limits(t envelope.Timeouts) wait.Limits {
 	}
 }
 
-// answer waits for the response and puts as much of its body into buffer as
-// fits. A body known not to fit stays unread: the host makes room for all of it
-// and saves a copy. It reports whether the exchange is over.
-func (x *exchange) answer(buffer []byte) (reply Reply, over bool, err error) {
+// answer waits for the response and puts as much of its body into the room there
+// is for that length as fits. A body known not to fit stays unread: the host makes
+// room for all of it and saves a copy. It reports whether the exchange is over.
+func (x *exchange) answer(room func(length int64) []byte) (reply Reply, over bool, err error) {
 	response, err := x.Reply()
 	if err != nil {
 		return Reply{}, true, err
 	}
 	reply = Reply{Message: response, Status: response.Status, Length: x.Length()}
+	if x.streamed {
+		return reply, false, nil
+	}
+	buffer := room(reply.Length)
 	if reply.Length > int64(len(buffer)) {
 		return reply, false, nil
 	}
@@ -76,11 +117,11 @@ func (x *exchange) answer(buffer []byte) (reply Reply, over bool, err error) {
 	return reply, false, err
 }
 
-// fill reads until buffer is full or the body ends, which io.EOF tells. A buffer
-// made for a known length is full before the end was seen, so the end is asked
+// fill reads until buffer is full, or holds what was there where the body is
+// streamed, or the body ends, which io.EOF tells. A buffer made for a known length is full before the end was seen, so the end is asked
 // for.
 func (x *exchange) fill(buffer []byte) (filled int, err error) {
-	for filled < len(buffer) && err == nil {
+	for filled < len(buffer) && err == nil && (filled == 0 || !x.streamed) {
 		var n int
 		n, err = x.Read(buffer[filled:])
 		filled += n
@@ -92,8 +133,31 @@ func (x *exchange) fill(buffer []byte) (filled int, err error) {
 	return filled, err
 }
 
+// close ends the exchange from any thread. A verb at work on it, which returns
+// soon, gives back what it holds; nobody waits for that.
+func (x *exchange) close() {
+	x.ctx.Cancel(wait.ErrCancelled)
+	if x.mu.TryLock() {
+		defer x.mu.Unlock()
+		x.end()
+		return
+	}
+	go func() {
+		defer survive()
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.end()
+	}()
+}
+
 // end gives back everything the exchange holds.
 func (x *exchange) end() {
 	x.Exchange.Close()
-	x.ctx.Release()
+	x.leave()
+}
+
+func (x *exchange) leave() {
+	for _, g := range x.groups {
+		g.leave(x.ctx)
+	}
 }

@@ -68,7 +68,7 @@ func TestCopiedJarEndsWithItsHandle(t *testing.T) {
 	if !b.Close(jar) || b.Close(jar) {
 		t.Error("closed not once")
 	}
-	reply := b.request(session, &envelope.Request{Method: "GET", URL: b.server.URL, Jar: jar}, nil, nil, nil)
+	reply := b.request(session, &envelope.Request{Method: "GET", URL: b.server.URL, Jar: jar}, nil, given(nil), host{})
 	if failure, ok := reply.Message.(*envelope.Error); !ok || failure.Kind != envelope.Closed {
 		t.Errorf("%+v", reply)
 	}

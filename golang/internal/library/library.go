@@ -48,14 +48,23 @@ const (
 // Reply.Handle.
 func (l *Library) Call(target uint64, text string, body, buffer []byte, signals func() bool) (reply Reply) {
 	defer guard(&reply)
+	return l.call(target, text, body, given(buffer), host{signals: signals})
+}
+
+// given is the room that the host has made, whatever the length.
+func given(buffer []byte) func(int64) []byte {
+	return func(int64) []byte { return buffer }
+}
+
+func (l *Library) call(target uint64, text string, body []byte, room func(int64) []byte, h host) Reply {
 	incoming, err := envelope.Decode(text)
 	if err != nil {
 		return failed(err)
 	}
 	if request, ok := incoming.(*envelope.Request); ok {
-		return l.request(target, request, body, buffer, signals)
+		return l.request(target, request, body, room, h)
 	}
-	answer, err := l.control(target, incoming, signals)
+	answer, err := l.control(target, incoming, h.signals)
 	if err != nil {
 		return failed(err)
 	}
@@ -65,6 +74,10 @@ func (l *Library) Call(target uint64, text string, body, buffer []byte, signals 
 // Start begins a request whose body follows through Write.
 func (l *Library) Start(target uint64, text string, signals func() bool) (reply Reply) {
 	defer guard(&reply)
+	return l.start(target, text, host{signals: signals})
+}
+
+func (l *Library) start(target uint64, text string, h host) Reply {
 	incoming, err := envelope.Decode(text)
 	if err != nil {
 		return failed(err)
@@ -73,7 +86,7 @@ func (l *Library) Start(target uint64, text string, signals func() bool) (reply 
 	if !ok || request.Body == nil || !request.Body.Streamed {
 		return failed(&envelope.Error{Kind: envelope.InvalidMessage, Message: "start takes a request with a streamed body"})
 	}
-	x, err := l.begin(target, request, nil, signals)
+	x, err := l.begin(target, request, nil, h)
 	if err != nil {
 		return failed(err)
 	}
@@ -81,12 +94,12 @@ func (l *Library) Start(target uint64, text string, signals func() bool) (reply 
 }
 
 // request is Call for a request.
-func (l *Library) request(target uint64, request *envelope.Request, body, buffer []byte, signals func() bool) Reply {
-	x, err := l.begin(target, request, body, signals)
+func (l *Library) request(target uint64, request *envelope.Request, body []byte, room func(int64) []byte, h host) Reply {
+	x, err := l.begin(target, request, body, h)
 	if err != nil {
 		return failed(err)
 	}
-	reply, over, err := x.answer(buffer)
+	reply, over, err := x.answer(room)
 	switch {
 	case err != nil:
 		x.end()
@@ -102,7 +115,11 @@ func (l *Library) request(target uint64, request *envelope.Request, body, buffer
 // Write sends a piece of a streamed body; an empty one ends it.
 func (l *Library) Write(handle uint64, piece []byte, signals func() bool) (reply Reply) {
 	defer guard(&reply)
-	x, err := l.use(handle, signals)
+	return l.write(handle, piece, host{signals: signals})
+}
+
+func (l *Library) write(handle uint64, piece []byte, h host) Reply {
+	x, err := l.use(handle, h)
 	if err != nil {
 		return failed(err)
 	}
@@ -124,12 +141,16 @@ func (l *Library) Write(handle uint64, piece []byte, signals func() bool) (reply
 // Wait returns the response to a request that was started, as Call does.
 func (l *Library) Wait(handle uint64, buffer []byte, signals func() bool) (reply Reply) {
 	defer guard(&reply)
-	x, err := l.use(handle, signals)
+	return l.wait(handle, given(buffer), host{signals: signals})
+}
+
+func (l *Library) wait(handle uint64, room func(int64) []byte, h host) Reply {
+	x, err := l.use(handle, h)
 	if err != nil {
 		return failed(err)
 	}
 	defer x.mu.Unlock()
-	reply, over, err := x.answer(buffer)
+	reply, over, err := x.answer(room)
 	switch {
 	case err != nil:
 		return l.abandon(handle, x, err)
@@ -145,7 +166,11 @@ func (l *Library) Wait(handle uint64, buffer []byte, signals func() bool) (reply
 // exchange is over and Reply.Handle 0.
 func (l *Library) Read(handle uint64, buffer []byte, signals func() bool) (reply Reply) {
 	defer guard(&reply)
-	x, err := l.use(handle, signals)
+	return l.read(handle, buffer, host{signals: signals})
+}
+
+func (l *Library) read(handle uint64, buffer []byte, h host) Reply {
+	x, err := l.use(handle, h)
 	if err != nil {
 		return failed(err)
 	}
@@ -161,30 +186,39 @@ func (l *Library) Read(handle uint64, buffer []byte, signals func() bool) (reply
 	return Reply{Handle: handle, Filled: n, Status: Done}
 }
 
-// Cancel ends an exchange from any thread: the verb at work on it returns an
-// error of kind cancelled. It reports whether the handle named one.
+// Cancel ends, from any thread, an exchange, work that was submitted, or whatever a
+// cancel token was given to: the verb at work on it returns an error of kind
+// cancelled. It reports whether the handle named one.
 func (l *Library) Cancel(handle uint64) bool {
 	defer survive()
-	x, ok := l.handles.get(handle).(*exchange)
-	if ok {
-		x.ctx.Cancel(wait.ErrCancelled)
+	switch ending := l.handles.get(handle).(type) {
+	case *exchange:
+		ending.ctx.Cancel(wait.ErrCancelled)
+	case *operation:
+		ending.end(wait.ErrCancelled)
+	case *token:
+		ending.end(wait.ErrCancelled)
+	default:
+		return false
 	}
-	return ok
+	return true
 }
 
-// Close ends what the handle names, a session or a capture server with all that
-// belongs to it. It reports whether there was anything; closing twice is harmless.
+// Close ends what the handle names, a session, a queue or a capture server with all
+// that belongs to it. It reports whether there was anything; closing twice is harmless.
 func (l *Library) Close(handle uint64) bool {
 	defer survive()
 	switch closing := l.handles.remove(handle).(type) {
 	case *exchange:
-		closing.ctx.Cancel(wait.ErrCancelled)
-		closing.mu.Lock()
-		defer closing.mu.Unlock()
-		closing.end()
+		closing.close()
 		return true
-	case *engine.Session:
-		closing.Close()
+	case *session:
+		closing.close()
+		return true
+	case *queue:
+		l.closeQueue(closing)
+		return true
+	case *token:
 		return true
 	case *capture.Server:
 		closing.Close()
@@ -196,7 +230,7 @@ func (l *Library) Close(handle uint64) bool {
 }
 
 // use takes an exchange for one verb; the caller unlocks it.
-func (l *Library) use(handle uint64, signals func() bool) (*exchange, error) {
+func (l *Library) use(handle uint64, h host) (*exchange, error) {
 	x, ok := l.handles.get(handle).(*exchange)
 	if !ok {
 		return nil, closed("exchange")
@@ -204,7 +238,7 @@ func (l *Library) use(handle uint64, signals func() bool) (*exchange, error) {
 	if !x.mu.TryLock() {
 		return nil, &envelope.Error{Kind: envelope.InvalidMessage, Message: "the exchange is in use by another thread"}
 	}
-	x.ctx.SetSignals(signals)
+	h.take(x)
 	return x, nil
 }
 

@@ -16,8 +16,7 @@ var lastID atomic.Uint64
 // dial makes a connection to an origin: look-up, TCP, TLS and what the server
 // chose to speak. All of it happens within the limit for connecting.
 func (p *Pool) dial(ctx *wait.Context, o Origin) (*connection, error) {
-	ctx, release := ctx.Within(wait.Connect)
-	defer release()
+	ctx = ctx.Within(wait.Connect)
 	began := time.Now()
 	raw, looked, err := p.dialer.dial(ctx, o.Host, o.Port)
 	if err != nil {

@@ -63,7 +63,8 @@ type pause struct {
 	why   *wait.TimeoutError
 }
 
-// slice returns how long to sleep now, a beat at most, or why the wait is over.
+// slice returns how long to sleep now, a beat at most where the exchange must be
+// asked in between, or why the wait is over.
 func (p *pause) slice() (time.Duration, error) {
 	if p.ctx.Never() {
 		return 0, wait.ErrWouldBlock
@@ -75,11 +76,15 @@ func (p *pause) slice() (time.Duration, error) {
 	if p.why == nil {
 		p.until, p.why = p.ctx.Until(p.phase)
 	}
+	longest := beat
+	if p.ctx.Prompt() {
+		longest = p.ctx.Slice(time.Time{})
+	}
 	if p.why == nil {
-		return beat, nil
+		return longest, nil
 	}
 	if !now.Before(p.until) {
 		return 0, p.why
 	}
-	return min(beat, p.until.Sub(now)), nil
+	return min(longest, p.until.Sub(now)), nil
 }

@@ -53,6 +53,7 @@ func (c *netConn) Read(p []byte) (int, error) {
 		if n, err := c.readWithin(limit, p); err != errSlice {
 			return n, err
 		}
+		c.read.asked = time.Time{} // it may have been interrupted
 	}
 }
 
@@ -73,6 +74,7 @@ func (c *netConn) Write(p []byte) (int, error) {
 		if sent += n; err != errSlice {
 			return sent, err
 		}
+		c.write.asked = time.Time{} // it may have been interrupted
 		if stop != nil {
 			return sent, stop
 		}
@@ -93,6 +95,12 @@ func (c *netConn) readWithin(limit time.Duration, p []byte) (int, error) {
 	if err := c.Conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
 	}
+	if ctx := c.read.ctx; ctx.Prompt() {
+		if !ctx.Arm((*reading)(c)) {
+			return 0, errSlice
+		}
+		defer ctx.Disarm()
+	}
 	n, err := c.Conn.Read(p)
 	return n, sliced(err)
 }
@@ -101,9 +109,27 @@ func (c *netConn) writeWithin(limit time.Duration, p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
 	}
+	if ctx := c.write.ctx; ctx.Prompt() {
+		if !ctx.Arm((*writing)(c)) {
+			return 0, errSlice
+		}
+		defer ctx.Disarm()
+	}
 	n, err := c.Conn.Write(p)
 	return n, sliced(err)
 }
+
+// reading and writing are the waits of a connection, which Cancel interrupts.
+type (
+	reading netConn
+	writing netConn
+)
+
+func (c *reading) Interrupt() { _ = c.Conn.SetReadDeadline(past) }
+func (c *writing) Interrupt() { _ = c.Conn.SetWriteDeadline(past) }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 func sliced(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -8,14 +8,14 @@ import (
 )
 
 // awaitTurn waits until it is somebody's turn.
-func awaitTurn(t *testing.T, b *Bell, turn *atomic.Int32, whose int32) {
+func awaitTurn(t *testing.T, ctx *Context, b *Bell, turn *atomic.Int32, whose int32) {
 	for {
-		b.Reset()
+		b.Reset(ctx)
 		if turn.Load() == whose {
 			return
 		}
 		start := time.Now()
-		b.Await(time.Minute)
+		b.Await(ctx, time.Minute)
 		if time.Since(start) > 50*time.Second {
 			t.Error("a ring was lost")
 			return
@@ -25,14 +25,19 @@ func awaitTurn(t *testing.T, b *Bell, turn *atomic.Int32, whose int32) {
 
 // Every ring ends the wait that it was meant for, whoever is first.
 func TestRingEndsAWait(t *testing.T) {
+	t.Run("of a thread", func(t *testing.T) { testRings(t, Background()) })
+	t.Run("of a goroutine", func(t *testing.T) { testRings(t, NewPrompt(Limits{})) })
+}
+
+func testRings(t *testing.T, ctx *Context) {
 	var bells [2]Bell
 	var turn atomic.Int32
 	var group sync.WaitGroup
 	for me := range int32(2) {
-		bells[me].Reset()
+		bells[me].Reset(ctx)
 		group.Go(func() {
 			for range 1000 {
-				awaitTurn(t, &bells[me], &turn, me)
+				awaitTurn(t, ctx, &bells[me], &turn, me)
 				turn.Store(1 - me)
 				bells[1-me].Ring()
 			}
@@ -43,18 +48,19 @@ func TestRingEndsAWait(t *testing.T) {
 
 // A ring before the wait counts, and one that was forgotten does not.
 func TestRingBeforeTheWaitCounts(t *testing.T) {
+	ctx := Background()
 	var b Bell
-	b.Reset()
+	b.Reset(ctx)
 	b.Ring()
 	b.Ring()
 	start := time.Now()
-	if b.Await(time.Minute); time.Since(start) > 50*time.Second {
+	if b.Await(ctx, time.Minute); time.Since(start) > 50*time.Second {
 		t.Error("the ring was lost")
 	}
-	b.Reset()
+	b.Reset(ctx)
 	for range 10 { // it may return early
 		start = time.Now()
-		if b.Await(20 * time.Millisecond); time.Since(start) >= 20*time.Millisecond {
+		if b.Await(ctx, 20*time.Millisecond); time.Since(start) >= 20*time.Millisecond {
 			return
 		}
 	}

@@ -5,11 +5,16 @@
 // that thread for long, so every wait is a loop of slices: sleep until there is
 // something to do or Tick has passed, then Check. Check is where a cancelled
 // exchange, a passed deadline and a Ctrl-C are noticed.
+//
+// An exchange that runs in a goroutine of its own (NewPrompt) has no thread of
+// the host's to mind: its waits are whole, so that a thousand idle ones cost
+// nothing, and whatever ends it ends its wait (Arm).
 package wait
 
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,15 +76,16 @@ func (e *stopError) Is(target error) bool { return target == e.is }
 var (
 	// ErrCancelled: the caller gave the exchange up.
 	ErrCancelled error = &stopError{"cancelled", context.Canceled}
+	// ErrClosed: the session was closed under the exchange.
+	ErrClosed error = &stopError{"the session was closed", net.ErrClosed}
 	// ErrInterrupted: a signal handler of the host raised.
 	ErrInterrupted error = &stopError{"interrupted by a signal", context.Canceled}
 	// ErrWouldBlock: there is nothing to read and Now does not wait.
 	ErrWouldBlock error = &stopError{"nothing there yet", nil}
 )
 
-// Context belongs to one exchange. It is a context.Context, so that dialling
-// and name look-ups can run in goroutines of their own; the engine itself asks
-// Check. Cancel may be called from any goroutine, the rest by one at a time.
+// Context belongs to one exchange. Cancel may be called from any goroutine, the
+// rest by one at a time.
 type Context struct {
 	parent   *Context // of a phase: see Within
 	limits   Limits
@@ -90,16 +96,17 @@ type Context struct {
 	// the host's main thread and reports true when one of them raised.
 	signals func() bool
 	now     bool // never wait: see Now
+	prompt  bool // waits are whole: see NewPrompt
 
 	stopped atomic.Pointer[error]
 
-	mu     sync.Mutex
-	done   chan struct{} // made when asked for
-	closed bool          // done is
-	stops  []func() bool
+	mu    sync.Mutex
+	done  chan struct{} // closed by Cancel; made when asked for
+	armed Interrupter   // the wait under way: see Arm
 }
 
-var _ context.Context = (*Context)(nil)
+// Interrupter is a wait that can be ended from outside.
+type Interrupter interface{ Interrupt() }
 
 // New starts the clock of an exchange. signals may be nil.
 func New(limits Limits, signals func() bool) *Context {
@@ -108,6 +115,14 @@ func New(limits Limits, signals func() bool) *Context {
 		c.deadline = c.start.Add(limits[Total])
 		c.why = &TimeoutError{Total, limits[Total]}
 	}
+	return c
+}
+
+// NewPrompt is New for an exchange that runs in a goroutine of its own: Cancel
+// ends its waits at once, and they need not be cut into slices.
+func NewPrompt(limits Limits) *Context {
+	c := New(limits, nil)
+	c.prompt = true
 	return c
 }
 
@@ -125,6 +140,39 @@ func (c *Context) SetSignals(signals func() bool) { c.signals = signals }
 // Never reports whether this is Now.
 func (c *Context) Never() bool { return c.now }
 
+// Prompt reports whether waits are whole: see NewPrompt.
+func (c *Context) Prompt() bool { return c.prompt }
+
+// Arm announces a wait that Cancel is to interrupt; false means that the
+// exchange must end already. Disarm ends it. There is one wait at a time.
+func (c *Context) Arm(i Interrupter) bool {
+	c = c.root()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped.Load() != nil {
+		return false
+	}
+	c.armed = i
+	return true
+}
+
+// Disarm says that the wait is over. When it returns, nobody interrupts it any
+// more.
+func (c *Context) Disarm() {
+	c = c.root()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.armed = nil
+}
+
+// root is the context that Cancel is called on.
+func (c *Context) root() *Context {
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
+}
+
 // Start returns when the exchange began.
 func (c *Context) Start() time.Time { return c.start }
 
@@ -134,14 +182,12 @@ func (c *Context) Cancel(cause error) {
 	if c.stopped.CompareAndSwap(nil, &cause) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.closeDone()
-	}
-}
-
-func (c *Context) closeDone() {
-	if c.done != nil && !c.closed {
-		c.closed = true
-		close(c.done)
+		if c.done != nil {
+			close(c.done)
+		}
+		if c.armed != nil {
+			c.armed.Interrupt()
+		}
 	}
 }
 
@@ -191,11 +237,16 @@ func (c *Context) Until(phase Phase) (time.Time, *TimeoutError) {
 
 // Within returns a child for one phase that spans several waits: connecting is a
 // look-up, a dial and a handshake under one limit. What ends the parent ends the
-// child; call release when the phase is over.
-func (c *Context) Within(phase Phase) (child *Context, release func()) {
-	child = &Context{parent: c, start: time.Now()}
-	child.deadline, child.why = c.Until(phase)
-	return child, child.Release
+// child.
+func (c *Context) Within(phase Phase) *Context { return c.Before(c.Until(phase)) }
+
+// Before returns a child that must end at until for the reason why (nil: no
+// sooner than its parent).
+func (c *Context) Before(until time.Time, why *TimeoutError) *Context {
+	if why == nil || !c.deadline.IsZero() && c.deadline.Before(until) {
+		until, why = c.deadline, c.why
+	}
+	return &Context{parent: c, start: time.Now(), prompt: c.prompt, deadline: until, why: why}
 }
 
 // Part returns a child that ends after limit, or with c: for a wait that has
@@ -215,6 +266,21 @@ func Slice(until time.Time) time.Duration {
 	return max(0, min(Tick, time.Until(until)))
 }
 
+// Slice is the function of that name, but for a prompt context the whole wait is
+// one.
+func (c *Context) Slice(until time.Time) time.Duration {
+	switch {
+	case !c.prompt:
+		return Slice(until)
+	case until.IsZero():
+		return whole
+	}
+	return max(0, time.Until(until))
+}
+
+// whole is a slice that nothing but an event ends.
+const whole = 24 * time.Hour
+
 // Await waits for ready to be closed or to deliver.
 func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 	select {
@@ -226,12 +292,17 @@ func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 		return ErrWouldBlock
 	}
 	until, why := c.Until(phase)
-	timer := time.NewTimer(Slice(until))
+	timer := time.NewTimer(c.Slice(until))
 	defer timer.Stop()
+	var stopped <-chan struct{}
+	if c.prompt {
+		stopped = c.root().cancelled()
+	}
 	for {
 		select {
 		case <-ready:
 			return nil
+		case <-stopped:
 		case <-timer.C:
 		}
 		if err := c.Check(); err != nil {
@@ -240,51 +311,21 @@ func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 		if why != nil && !time.Now().Before(until) {
 			return why
 		}
-		timer.Reset(Slice(until))
+		timer.Reset(c.Slice(until))
 	}
 }
 
-// Deadline implements context.Context.
-func (c *Context) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
-
-// Value implements context.Context.
-func (*Context) Value(any) any { return nil }
-
-// Done implements context.Context. The engine does not need it: a channel and a
-// timer per exchange would cost more than the rest of the bookkeeping.
-func (c *Context) Done() <-chan struct{} {
+// cancelled is closed by Cancel.
+func (c *Context) cancelled() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		c.watch()
+		if c.stopped.Load() != nil {
+			close(c.done)
+		}
 	}
 	return c.done
-}
-
-// watch has done closed when the time comes.
-func (c *Context) watch() {
-	if c.stopped.Load() != nil {
-		c.closeDone()
-		return
-	}
-	if !c.deadline.IsZero() {
-		timer := time.AfterFunc(time.Until(c.deadline), func() { c.Cancel(c.why) })
-		c.stops = append(c.stops, timer.Stop)
-	}
-	if c.parent != nil {
-		c.stops = append(c.stops, context.AfterFunc(c.parent, func() { c.Cancel(c.parent.Err()) }))
-	}
-}
-
-// Release stops what Done began; the exchange is over.
-func (c *Context) Release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, stop := range c.stops {
-		stop()
-	}
-	c.stops = nil
 }
 
 // IsTimeout reports whether err is a limit of ours that passed.

@@ -1,7 +1,6 @@
 package wait
 
 import (
-	"context"
 	"errors"
 	"net"
 	"testing"
@@ -86,31 +85,10 @@ func TestSignalHandlersRunWhileWaiting(t *testing.T) {
 	}
 }
 
-// As a context.Context it is done when cancelled and when the limit passes, for
-// the goroutines that dial and look names up.
-func TestDoneFollowsCancelAndDeadline(t *testing.T) {
-	cancelled := Background()
-	done := cancelled.Done()
-	cancelled.Cancel(ErrCancelled)
-	<-done
-	<-cancelled.Done()
-
-	late := New(Limits{Total: time.Millisecond}, nil)
-	<-late.Done()
-	if !errors.Is(late.Err(), context.DeadlineExceeded) {
-		t.Errorf("got %v", late.Err())
-	}
-
-	early := Background()
-	early.Cancel(ErrCancelled)
-	<-early.Done()
-}
-
 // A phase of several waits has one limit for all of them.
 func TestWithinLimitsAWholePhase(t *testing.T) {
 	parent := New(Limits{Connect: 20 * time.Millisecond, Total: time.Minute}, nil)
-	child, release := parent.Within(Connect)
-	defer release()
+	child := parent.Within(Connect)
 	if phase := phaseOf(t, child.Await(forever, Read)); phase != Connect {
 		t.Errorf("ended by the %s limit", phase)
 	}
@@ -122,8 +100,7 @@ func TestWithinLimitsAWholePhase(t *testing.T) {
 // Cancelling an exchange ends the phase it is in.
 func TestWithinFollowsItsParent(t *testing.T) {
 	parent := Background()
-	child, release := parent.Within(Connect)
-	defer release()
+	child := parent.Within(Connect)
 	parent.Cancel(ErrCancelled)
 	if err := child.Await(forever, Connect); err != ErrCancelled {
 		t.Errorf("got %v", err)
@@ -146,5 +123,52 @@ func TestErrorsOfAWaitAreTemporary(t *testing.T) {
 func TestNowDoesNotWait(t *testing.T) {
 	if err := Now.Await(forever, Read); err != ErrWouldBlock {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Cancel ends a prompt wait at once, also that of a child.
+func TestCancelEndsAPromptWaitAtOnce(t *testing.T) {
+	for range 20 {
+		parent := NewPrompt(Limits{Total: time.Minute})
+		child := parent.Within(Connect)
+		start := time.Now()
+		go parent.Cancel(ErrCancelled)
+		if err := child.Await(forever, Read); err != ErrCancelled {
+			t.Fatalf("got %v", err)
+		}
+		if took := time.Since(start); took > Tick/2 {
+			t.Errorf("took %v", took)
+		}
+	}
+}
+
+type interrupted chan struct{}
+
+func (i interrupted) Interrupt() { close(i) }
+
+// Who arms a wait is interrupted by Cancel, and may not arm one afterwards.
+func TestCancelInterruptsTheArmedWait(t *testing.T) {
+	c := NewPrompt(Limits{})
+	wait := make(interrupted)
+	if !c.Arm(wait) {
+		t.Fatal("a wait could not begin")
+	}
+	c.Cancel(ErrCancelled)
+	<-wait
+	c.Disarm()
+	if c.Arm(wait) {
+		t.Error("a wait began after the end")
+	}
+}
+
+// The limits of a prompt context hold.
+func TestPromptWaitsObeyLimits(t *testing.T) {
+	c := NewPrompt(Limits{Read: 20 * time.Millisecond})
+	if phase := phaseOf(t, c.Await(forever, Read)); phase != Read {
+		t.Errorf("ended by the %s limit", phase)
+	}
+	child := c.Before(time.Now().Add(time.Millisecond), &TimeoutError{Phase: Write})
+	if phase := phaseOf(t, child.Await(forever, Total)); phase != Write {
+		t.Errorf("ended by the %s limit", phase)
 	}
 }
