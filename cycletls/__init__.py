@@ -14,6 +14,7 @@ from ._api import (
     reset_defaults,
     set_default,
 )
+from ._cancel import CancelToken
 from ._cookies import Cookie, Cookies, SessionCookies
 from ._exceptions import (
     BlockedAddress,
@@ -41,6 +42,7 @@ from ._exceptions import (
     InvalidURL,
     LibraryError,
     LimitExceeded,
+    LoopError,
     PoolTimeout,
     ProtocolError,
     ReadTimeout,
@@ -48,6 +50,9 @@ from ._exceptions import (
     RequestException,
     SessionClosed,
     SSLError,
+    StreamClosed,
+    StreamConsumed,
+    StreamError,
     StreamReset,
     Timeout,
     TLSError,
@@ -61,7 +66,7 @@ from ._lazy import TYPE_CHECKING, __getattr__  # noqa: F401  # PEP 562: Python c
 from ._registry import profiles
 from ._request import Request
 from ._response import TLS, Connection, Response, Timings
-from ._session import CycleTLS, Session
+from ._session import AsyncCycleTLS, AsyncSession, CycleTLS, Session
 from ._timeouts import Timeouts
 from ._version import __version__
 
@@ -99,7 +104,10 @@ __all__ = [
     "load_fingerprints_from_dir",
     "load_fingerprints_from_env",
     "TLS",
+    "AsyncCycleTLS",
+    "AsyncSession",
     "BlockedAddress",
+    "CancelToken",
     "Cancelled",
     "CertificateError",
     "ChunkedEncodingError",
@@ -130,6 +138,7 @@ __all__ = [
     "JSONDecodeError",
     "LibraryError",
     "LimitExceeded",
+    "LoopError",
     "PoolTimeout",
     "Profile",
     "ProtocolError",
@@ -142,6 +151,9 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SessionCookies",
+    "StreamClosed",
+    "StreamConsumed",
+    "StreamError",
     "StreamReset",
     "TLSError",
     "Timeout",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 
 from ._exceptions import InvalidBody, InvalidOption
-from ._streams import Body, FileStream, IterableStream
+from ._streams import AsyncIterableStream, Body, ContentStream, FileStream, IterableStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,12 @@ def make_body(options: Options) -> Body | None:
     if len(given) > 1 and given != ["files", "data"]:
         raise InvalidOption(f"{given[0]}= and {given[1]}= are two bodies, and a request has one")
     try:
-        return _body_of(given[0], options)
+        body = _body_of(given[0], options)
     except UnicodeEncodeError as exc:
         raise InvalidBody(f"{given[0]}= has text that is not Unicode, and cannot be sent as UTF-8: {exc}") from exc
+    if options.upload_progress and body.content is not None:
+        return Body(None, ContentStream(body.content), body.content_type)
+    return body
 
 
 def _body_of(name: str, options: Options) -> Body:
@@ -90,6 +93,8 @@ def _content_body(content: Any, word: str) -> Body:
         return Body(None, FileStream(content))
     if isinstance(content, Iterable) and not isinstance(content, Mapping):
         return Body(None, IterableStream(content))
+    if isinstance(content, AsyncIterable):
+        return Body(None, AsyncIterableStream(content))
     raise InvalidBody(f"{word}= is text, bytes, a file or an iterable of bytes, not a {type(content).__name__}")
 
 

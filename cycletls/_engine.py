@@ -7,10 +7,10 @@ import threading
 import weakref
 from contextlib import suppress
 
-from . import _ffi
+from . import _ffi, _transfer
 from ._core import ask
 from ._envelope import cookie_of, cookies_message, session_message
-from ._exceptions import CycleTLSError, SessionClosed
+from ._exceptions import CycleTLSError, InvalidBody, SessionClosed
 from ._options import CONNECTION
 
 TYPE_CHECKING = False
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
+    from ._background import Background
     from ._cookies import Cookie
     from ._core import Message
+    from ._exchange import Exchange
     from ._headers import Changes
     from ._options import Options
-    from ._streams import Body
+    from ._transfer import Reply
 
 _VARIANTS: Final = 32
 """Connection configurations that one session keeps; each has its own pool and TLS tickets."""
@@ -39,25 +41,39 @@ class Engine:
         removed: the profile's headers that it does not send.
         headers: what it sends with every request.
         jar: handle of the one whose cookies it shares, 0 for none.
+        background: whether its requests are sent in the background of an event loop.
     """
 
     __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference", "removed")
 
-    def __init__(self, options: Options, removed: Changes, headers: Changes, jar: int) -> None:
+    def __init__(self, options: Options, removed: Changes, headers: Changes, jar: int, background: bool) -> None:
         self.options = options
         self.removed = removed
         self.headers = headers
-        self.handle: int = ask(0, session_message(options, (*removed, *headers), jar))["handle"]
+        self.handle: int = ask(0, session_message(options, (*removed, *headers), jar, background))["handle"]
         self.close = weakref.finalize(self, _ffi.close, self.handle)
         self.reference = weakref.ref(self)
 
-    def send(self, envelope: bytes, body: Body | None) -> _ffi.Reply:
+    def send(self, exchange: Exchange) -> Reply:
         """Send a request and return what came back for it."""
-        if body is None:
-            return _ffi.exchange(self.handle, envelope, None)
-        if body.stream is None:
-            return _ffi.exchange(self.handle, envelope, body.content)
-        return _ffi.upload(self.handle, envelope, body.stream)
+        if exchange.simple:
+            return _ffi.exchange(self.handle, exchange.envelope, exchange.content)
+        stream = exchange.body.stream if exchange.body else None
+        if hasattr(stream, "__aiter__"):
+            raise InvalidBody("an asynchronous iterable is a body for AsyncCycleTLS, not for CycleTLS")
+        return _transfer.run(_ffi.perform, self._steps(exchange), iter(stream) if stream else None)
+
+    async def send_in(self, background: Background, exchange: Exchange) -> Reply:
+        """Send a request in the background of an event loop and return what came back for it."""
+        if exchange.simple:
+            return await background.exchange(self.handle, exchange.envelope, exchange.content)
+        return await background.run(self._steps(exchange), exchange.body.stream if exchange.body else None)
+
+    def _steps(self, exchange: Exchange) -> _transfer.Steps:
+        options = exchange.options
+        return _transfer.send(
+            _ffi, self.handle, exchange.envelope, exchange.body, options.stream, options.upload_progress
+        )
 
     def copy_jar(self) -> int:
         """Return the handle of a copy of the jar; whoever asked for it closes it."""
@@ -81,10 +97,12 @@ class Engines:
 
     Args:
         removed: the profile's headers that none of them sends.
+        background: whether their requests are sent in the background of an event loop.
     """
 
-    def __init__(self, removed: Changes) -> None:
+    def __init__(self, removed: Changes, background: bool) -> None:
         self._removed = removed
+        self._background = background
         self._lock = threading.RLock()  # a signal handler may use the session that it interrupts
         _all.add(self)
         self._first: Engine | None = None  # has the jar, so it stays
@@ -117,19 +135,21 @@ class Engines:
         if self._closed:
             raise SessionClosed("the session was closed")
         if self._first is None:
-            made = Engine(options, self._removed, headers, 0)
+            made = Engine(options, self._removed, headers, 0, self._background)
             if self._first is None:  # no signal handler has come before
                 self._first, self._first_key = made, key
         if key == self._first_key:
             return self._first
-        engine = self._variants.pop(key, None) or Engine(options, self._removed, headers, self._first.handle)
+        engine = self._variants.pop(key, None)
+        if engine is None:
+            engine = Engine(options, self._removed, headers, self._first.handle, self._background)
         self._variants[key] = engine
         if len(self._variants) > _VARIANTS:
             del self._variants[next(iter(self._variants))]
         return engine
 
     def close(self) -> None:
-        """Close them all; what they still carry ends by itself. Closing twice is harmless."""
+        """Close them all, and end what they still carry. Closing twice is harmless."""
         with self._lock:
             self._closed, self._latest = True, None
             engines = [*self._variants.values(), *([self._first] if self._first else ())]

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from ._streams import Body
 
 
-def session_message(options: Options, headers: Changes, jar: int) -> Message:
+def session_message(options: Options, headers: Changes, jar: int, background: bool) -> Message:
     """Describe a session of the core: all that stays the same from request to request.
 
     Args:
         options: the session's, or with those of a request over them.
         headers: what it changes about the profile's headers with every request.
         jar: handle of the session whose cookies it shares, 0 for none.
+        background: whether its requests are sent in the background.
     """
     certificate, key, password = (*options.cert, "", "", "")[:3]
     message = {
@@ -62,6 +63,7 @@ def session_message(options: Options, headers: Changes, jar: int) -> Message:
         "maxExpansion": options.max_expansion,
         "maxBodyBytes": options.max_body_bytes or 0,
         "cookieJar": jar,
+        "async": background or None,
     }
     return {name: value for name, value in message.items() if value or value == 0}
 
@@ -114,6 +116,10 @@ def request_message(
         message["body"] = _body(body)
         if options.expect_continue is not None:
             message["expectContinue"] = _milliseconds(options.expect_continue)
+    if options.stream:
+        message["streamed"] = True
+    if options.cancel is not None:
+        message["cancel"] = options.cancel.handle()
     if not options.decode_content:
         message["undecoded"] = True
     if options is not known:

@@ -3,6 +3,10 @@
 CycleTLSError                    base of all
 ├── LibraryError                 libcycletls cannot be loaded, or belongs to another version
 ├── ForkError                    used in a forked child of a process that had used it before
+├── LoopError                    an asynchronous client outside of its event loop
+├── StreamError                  a response whose body is read as it comes was read wrongly
+│   ├── StreamConsumed           a second time, or by two at once
+│   └── StreamClosed             after it was closed
 ├── CookieConflict               several cookies have the name that was asked for
 └── RequestException             a request cannot be made, or failed; has .request and .response
     ├── InvalidURL               not a URL that can be requested
@@ -61,6 +65,22 @@ class LibraryError(CycleTLSError):
 
 class ForkError(CycleTLSError):
     """Used in a forked child of a process that had used it before."""
+
+
+class LoopError(CycleTLSError, RuntimeError):
+    """An asynchronous client was used outside of an event loop, or in another one than it was opened in."""
+
+
+class StreamError(CycleTLSError, RuntimeError):
+    """A response whose body is read as it comes was read wrongly."""
+
+
+class StreamConsumed(StreamError):
+    """The body has been read already, or somebody else is reading it."""
+
+
+class StreamClosed(StreamError):
+    """The response was closed before all of its body was read."""
 
 
 class CookieConflict(CycleTLSError):

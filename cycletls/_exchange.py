@@ -19,14 +19,17 @@ from ._response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from typing import TypeAlias
 
     from ._cookies import Cookie
     from ._core import Message
     from ._engine import Engine
-    from ._ffi import Reply
     from ._headers import Changes
     from ._options import Options
+    from ._transfer import Reply
+
+    Streamed: TypeAlias = Callable[[Reply, Engine, bytes | None], Response]
 
 
 class Exchange:
@@ -40,9 +43,21 @@ class Exchange:
         headers: the session's headers.
         cookies: the session's cookies that go everywhere.
         forget: whether cookies that are set on the way are forgotten.
+        streamed: makes the response whose body is read as it comes.
     """
 
-    __slots__ = ("_auth", "_forget", "_message", "body", "cookies", "engine", "envelope", "headers", "options")
+    __slots__ = (
+        "_auth",
+        "_forget",
+        "_message",
+        "_streamed",
+        "body",
+        "cookies",
+        "engine",
+        "envelope",
+        "headers",
+        "options",
+    )
 
     def __init__(
         self,
@@ -53,6 +68,7 @@ class Exchange:
         headers: Changes,
         cookies: tuple[Cookie, ...],
         forget: bool,
+        streamed: Streamed,
     ) -> None:
         changes = _merged_changes(engine, options, headers)
         self.engine = engine
@@ -65,9 +81,20 @@ class Exchange:
             method, url, options, engine.options, changes, _merged_cookies(cookies, options), self.body
         )
         self._forget = forget
+        self._streamed = streamed
         if forget:
             self._message["ownCookies"] = True
         self.envelope = b"" if self.manual else pack(self._message)
+
+    @property
+    def content(self) -> bytes | None:
+        """The body, where it is bytes at hand."""
+        return self.body.content if self.body else None
+
+    @property
+    def simple(self) -> bool:
+        """Whether sending it is one step in most cases: no body in pieces goes or comes."""
+        return not self.options.stream and (self.body is None or self.body.stream is None)
 
     @property
     def manual(self) -> bool:
@@ -76,9 +103,11 @@ class Exchange:
 
     def finish(self, reply: Reply) -> Response:
         """Return the response, or raise what went wrong."""
-        content = self.body.content if self.body else None
+        content = self.content
         if not reply.status:
             raise failure(unpack(reply.head), _described(self._message, content))
+        if reply.handle:
+            return self._streamed(reply, self.engine, content)
         return Response(reply.status, reply.head, reply.content, body=content, engine=self.engine.reference)
 
     def hops(self) -> Generator[None, Reply, Response]:
@@ -112,12 +141,13 @@ class Exchange:
                 response = response if replaced is None else replaced
             if not redirect:
                 return response
+            response.close()
             history.append(response)
             self._follow(redirect, response)
 
     def _authenticate(self) -> None:
         """Let the caller's callable change the request; what it set goes with this hop and those that it leads to."""
-        request = _described(self._message, self.body.content if self.body else None)
+        request = _described(self._message, self.content)
         assert self._auth is not None
         changed = self._auth(request) or request
         removed = [(name, None) for name, value in self._message.get("headers", ()) if value is None]

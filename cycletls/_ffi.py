@@ -8,15 +8,19 @@ fork): there every verb raises :class:`ForkError` at once instead of hanging.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 
 from ._exceptions import ForkError, LibraryError
+from ._transfer import CALL, FIRST, READ, START, WRITE, Outcome, Reply, receive, run
 from ._version import __version__
 
 TYPE_CHECKING = False  # typing's own would cost an import of typing
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from typing import Any, Final, NoReturn, Protocol, TypeAlias
+
+    from ._transfer import Step
 
     CData: TypeAlias = Any  # cffi ships no types
 
@@ -47,38 +51,25 @@ if TYPE_CHECKING:
         def cycletls_read(
             self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /
         ) -> None: ...
-        def cycletls_cancel(self, exchange: int, /) -> int: ...
+        def cycletls_submit(
+            self,
+            queue: int,
+            verb: int,
+            target: int,
+            envelope: bytes,
+            body: bytes | CData,
+            body_size: int,
+            buffer: CData,
+            buffer_size: int,
+            /,
+        ) -> int: ...
+        def cycletls_drain(self, queue: int, into: CData, count: int, memory: CData, size: int, /) -> int: ...
+        def cycletls_cancel(self, handle: int, /) -> int: ...
         def cycletls_close(self, handle: int, /) -> int: ...
         def cycletls_free(self, text: CData, /) -> None: ...
 
 
-_SCRATCH: Final = 64 * 1024
-"""Bytes of a response body that come back in the same crossing as its head."""
-
-_READ: Final = 16 * 1024 * 1024
-"""Bytes read in one crossing at most: between crossings Python runs its signal handlers."""
-
-_DONE: Final = 1
-_ANSWERED: Final = 2  # the statuses of golang/cycletls.h that are not of HTTP
-
 _LIBRARY: Final = "libcycletls.so"
-
-
-class Reply:
-    """What came back for a request: the head as an envelope, the body as bytes.
-
-    Attributes:
-        status: the HTTP status, 0 when the request failed.
-        head: base64 msgpack, a "response" or, with status 0, an "error".
-        content: the whole body, content codings undone.
-    """
-
-    __slots__ = ("content", "head", "status")
-
-    def __init__(self, status: int, head: bytes, content: bytes) -> None:
-        self.status = status
-        self.head = head
-        self.content = content
 
 
 class _Memory:
@@ -89,7 +80,7 @@ class _Memory:
     def __init__(self) -> None:
         _library()
         self.reply = _ffi.new("cycletls_reply *")
-        self.scratch = _ffi.new("char[]", _SCRATCH)
+        self.scratch = _ffi.new("char[]", FIRST)
 
 
 class _Unopened:
@@ -112,6 +103,9 @@ class _Forked:
         raise ForkError(_FORKED)
 
 
+_HERE: Final = sys.modules[__name__]
+"""This module as the carrier of a transfer."""
+
 _verbs: Verbs = _Unopened()
 _ffi: CData = None
 _opening = threading.RLock()  # a signal handler may need the library while it is being opened
@@ -123,6 +117,8 @@ _raised: list[BaseException] = []  # by signal handlers, while the main thread w
 
 def exchange(session: int, envelope: bytes, body: bytes | None, /) -> Reply:
     """Send a request whose body, if any, is at hand, and return the response with its body.
+
+    It is :func:`cycletls._transfer.send` for what most requests are, with nothing between the call and the library.
 
     Args:
         session: handle of a session.
@@ -136,45 +132,67 @@ def exchange(session: int, envelope: bytes, body: bytes | None, /) -> Reply:
     memory = _memory()
     try:
         content = b"" if body is None else body
-        _verbs.cycletls_call(
-            session, envelope, content, len(content), memory.scratch, _SCRATCH, _on_main_thread(), memory.reply
-        )
-        return _collect(memory)
+        reply = memory.reply
+        _verbs.cycletls_call(session, envelope, content, len(content), memory.scratch, FIRST, _on_main_thread(), reply)
+        head, handle, status = _take(reply), reply.handle, reply.status
+        start = _ffi.buffer(memory.scratch, reply.filled)[:] if reply.filled else b""
+        _raise_pending()
+        if not handle or not status:
+            return Reply(status, head, start)
+        begun = Outcome(status, handle, reply.length, 0, head, start)
     except BaseException:
         _abandon(memory.reply)
         raise
     finally:
         _idle.append(memory)
+    return run(perform, receive(_HERE, begun, False))
 
 
-def upload(session: int, envelope: bytes, pieces: Iterable[bytes | bytearray | memoryview], /) -> Reply:
-    """Send a request whose body comes in pieces, and return the response with its body.
-
-    A server may answer before it has the whole body; the rest is then not asked for.
-
-    Args:
-        session: handle of a session.
-        envelope: a "request" message that announces a streamed body.
-        pieces: the body; what it raises ends the exchange and is raised here.
+def perform(step: Step, /) -> Outcome:
+    """Take a step on the calling thread.
 
     Raises:
         ForkError: in the forked child of a process that used the library.
-        BaseException: what ``pieces`` or a signal handler raised; the exchange is cancelled.
+        BaseException: whatever a signal handler raised meanwhile.
     """
     memory = _memory()
-    reply, handle = memory.reply, 0
+    reply, verb = memory.reply, step.verb
+    reply.handle = 0  # not that of who used this memory before
     try:
-        _verbs.cycletls_start(session, envelope, _on_main_thread(), reply)
-        handle = reply.handle
-        if reply.status and _send(handle, pieces, reply):
-            _verbs.cycletls_wait(handle, memory.scratch, _SCRATCH, _on_main_thread(), reply)
-        return _collect(memory)
+        if verb == READ:
+            buffer = _ffi.from_buffer(step.buffer)
+            _verbs.cycletls_read(step.target, buffer, len(buffer), _on_main_thread(), reply)
+            return _outcome(memory, b"")
+        data = _ffi.from_buffer(step.data)
+        if verb == CALL:
+            _verbs.cycletls_call(
+                step.target, step.envelope, data, len(data), memory.scratch, FIRST, _on_main_thread(), reply
+            )
+        elif verb == START:
+            _verbs.cycletls_start(step.target, step.envelope, _on_main_thread(), reply)
+        elif verb == WRITE:
+            _verbs.cycletls_write(step.target, data, len(data), _on_main_thread(), reply)
+        else:
+            _verbs.cycletls_wait(step.target, memory.scratch, FIRST, _on_main_thread(), reply)
+        return _outcome(memory, _ffi.buffer(memory.scratch, reply.filled)[:] if reply.filled else b"")
     except BaseException:
-        reply.handle = handle
         _abandon(reply)
         raise
     finally:
         _idle.append(memory)
+
+
+def _outcome(memory: _Memory, content: bytes) -> Outcome:
+    """Take what a verb has left in memory."""
+    reply = memory.reply
+    outcome = Outcome(reply.status, reply.handle, reply.length, reply.filled, _take(reply), content)
+    _raise_pending()
+    return outcome
+
+
+def writable(content: bytes, /) -> memoryview:
+    """Return the memory of a bytes object that nobody else has seen yet, so that filling it breaks no promise."""
+    return memoryview(_ffi.buffer(_ffi.from_buffer(content)))
 
 
 def message(target: int, envelope: bytes, /) -> bytes:
@@ -196,8 +214,66 @@ def message(target: int, envelope: bytes, /) -> bytes:
         _idle.append(memory)
 
 
+def submit(queue: int, step: Step, /) -> tuple[int, object]:
+    """Have a step taken in the background.
+
+    Returns:
+        The ticket under which :class:`Drain` tells of it, 0 where the queue is closed; and what to keep until then.
+    """
+    data = _ffi.from_buffer(step.data)
+    buffer = _ffi.NULL if step.buffer is None else _ffi.from_buffer(step.buffer)
+    size = 0 if step.buffer is None else len(buffer)
+    ticket = _verbs.cycletls_submit(queue, step.verb, step.target, step.envelope, data, len(data), buffer, size)
+    return ticket, (data, buffer)
+
+
+class Drain:
+    """Takes from a queue what was done in the background.
+
+    Args:
+        queue: its handle.
+    """
+
+    _BATCH: Final = 128
+    """Completions in one crossing at most."""
+
+    _ROW: Final = "QQqqqqq"
+    """cycletls_completion, as the struct module writes it."""
+
+    def __init__(self, queue: int) -> None:
+        from struct import Struct
+
+        self._queue = queue
+        self._completions = _ffi.new("cycletls_completion[]", self._BATCH)
+        self._rows = _ffi.buffer(self._completions)
+        self._row = Struct(self._ROW)
+        self._memory = _ffi.new("char[]", 1 << 20)
+
+    def take(self) -> Iterator[tuple[int, Outcome]]:
+        """Return the tickets of what is done, and what came of it."""
+        size = len(self._memory)
+        count = _verbs.cycletls_drain(self._queue, self._completions, self._BATCH, self._memory, size)
+        if count < 0:  # a head of many redirects
+            self._memory = _ffi.new("char[]", -count)
+            return
+        content, place = _ffi.buffer(self._memory), 0
+        for ticket, handle, length, filled, status, head, body in self._row.iter_unpack(
+            self._rows[: count * self._row.size]
+        ):
+            start = place + head
+            end = start + body
+            yield ticket, Outcome(status, handle, length, filled, content[place:start], content[start:end])
+            place = end
+
+
+def cancel(handle: int, /) -> None:
+    """End an exchange, a ticket's step or what a cancel token was given to, from any thread."""
+    if not isinstance(_verbs, (_Unopened, _Forked)):
+        _verbs.cycletls_cancel(handle)
+
+
 def close(handle: int, /) -> None:
-    """End a session or an exchange and everything it holds. Closing twice is harmless, also after a fork."""
+    """End a session, an exchange, a queue or a token with all it holds; twice is harmless, also after a fork."""
     if not isinstance(_verbs, (_Unopened, _Forked)):
         _verbs.cycletls_close(handle)
 
@@ -206,68 +282,10 @@ def _on_main_thread() -> bool:
     return threading.get_ident() == _main_thread
 
 
-def _send(handle: int, pieces: Iterable[bytes | bytearray | memoryview], reply: CData) -> bool:
-    """Write the pieces and the end; False when a write failed and reply holds the error."""
-    for piece in pieces:
-        memory = _ffi.from_buffer(piece)
-        if not len(memory):  # an empty piece would say that the body ends
-            continue
-        _verbs.cycletls_write(handle, memory, len(memory), _on_main_thread(), reply)
-        if reply.status != _DONE:
-            return bool(reply.status == _ANSWERED)
-    _verbs.cycletls_write(handle, _ffi.NULL, 0, _on_main_thread(), reply)
-    return bool(reply.status)
-
-
-def _collect(memory: _Memory) -> Reply:
-    """Make a Reply of what a verb left in memory, reading the rest of the body."""
-    reply = memory.reply
-    head, handle, status = _take(reply), reply.handle, reply.status
-    content = _ffi.buffer(memory.scratch, reply.filled)[:] if reply.filled else b""
-    _raise_pending()
-    if not handle or not status:
-        return Reply(status, head, content)
-    if reply.length > len(content):
-        return _read_known(handle, status, head, content, reply)
-    return _read_unknown(handle, status, head, content, reply)
-
-
 def _abandon(reply: CData) -> None:
     """Give back what a verb left in reply, after an exception between two crossings."""
     _take(reply)
     close(reply.handle)
-
-
-def _read_known(handle: int, status: int, head: bytes, start: bytes, reply: CData) -> Reply:
-    """Read a body of known length into the bytes object that becomes the content, without a copy."""
-    # Nobody else has seen the object yet, so writing into it breaks no promise.
-    content = bytes(reply.length)
-    room = _ffi.from_buffer(content)
-    _ffi.memmove(room, start, len(start))
-    filled, size = len(start), len(content)
-    while handle and filled < size:
-        _verbs.cycletls_read(handle, room + filled, min(size - filled, _READ), _on_main_thread(), reply)
-        _raise_pending()
-        if not reply.status:
-            return Reply(0, _take(reply), b"")
-        handle, filled = reply.handle, filled + reply.filled
-    return Reply(status, head, content)
-
-
-def _read_unknown(handle: int, status: int, head: bytes, start: bytes, reply: CData) -> Reply:
-    """Read a body whose end only its framing tells, in growing pieces."""
-    pieces: list[bytes | memoryview] = [start]
-    size = _SCRATCH
-    while handle:
-        size = min(size * 2, _READ)
-        piece = bytearray(size)
-        _verbs.cycletls_read(handle, _ffi.from_buffer(piece), size, _on_main_thread(), reply)
-        _raise_pending()
-        if not reply.status:
-            return Reply(0, _take(reply), b"")
-        handle = reply.handle
-        pieces.append(memoryview(piece)[: reply.filled])
-    return Reply(status, head, b"".join(pieces))
 
 
 def _take(reply: CData) -> bytes:

@@ -16,6 +16,15 @@ typedef struct {
     int64_t filled;
     int32_t status;
 } cycletls_reply;
+typedef struct {
+    uint64_t ticket;
+    uint64_t handle;
+    int64_t length;
+    int64_t filled;
+    int64_t status;
+    int64_t head;
+    int64_t body;
+} cycletls_completion;
 """
 
 # What Python sees. Memory is declared as char, because cffi hands the bytes of
@@ -34,7 +43,10 @@ void cycletls_wait(uint64_t exchange, char *buffer, int64_t size, int main_threa
                    cycletls_reply *reply);
 void cycletls_read(uint64_t exchange, char *buffer, int64_t size, int main_thread,
                    cycletls_reply *reply);
-int32_t cycletls_cancel(uint64_t exchange);
+uint64_t cycletls_submit(uint64_t queue, int32_t verb, uint64_t target, const char *envelope,
+                         const char *body, int64_t body_size, char *buffer, int64_t buffer_size);
+int64_t cycletls_drain(uint64_t queue, cycletls_completion *into, int64_t count, char *memory, int64_t size);
+int32_t cycletls_cancel(uint64_t handle);
 int32_t cycletls_close(uint64_t handle);
 void cycletls_free(char *text);
 
@@ -68,6 +80,8 @@ static struct {
     void (*write)(uint64_t, const void *, int64_t, cycletls_signals, cycletls_reply *);
     void (*wait)(uint64_t, void *, int64_t, cycletls_signals, cycletls_reply *);
     void (*read)(uint64_t, void *, int64_t, cycletls_signals, cycletls_reply *);
+    uint64_t (*submit)(uint64_t, int32_t, uint64_t, const char *, const void *, int64_t, void *, int64_t);
+    int64_t (*drain)(uint64_t, cycletls_completion *, int64_t, void *, int64_t);
     int32_t (*cancel)(uint64_t);
     int32_t (*close)(uint64_t);
     void (*free)(char *);
@@ -79,7 +93,8 @@ static const char *cycletls_open(const char *path) {
     if (!library) return problem();
 #define FIND(verb) \
     if (!(*(void **)&go.verb = find(library, "cycletls_" #verb))) return "it has no cycletls_" #verb;
-    FIND(version) FIND(call) FIND(start) FIND(write) FIND(wait) FIND(read) FIND(cancel) FIND(close) FIND(free)
+    FIND(version) FIND(call) FIND(start) FIND(write) FIND(wait) FIND(read)
+    FIND(submit) FIND(drain) FIND(cancel) FIND(close) FIND(free)
 #undef FIND
     return NULL;
 }
@@ -103,7 +118,14 @@ static void cycletls_wait(uint64_t exchange, char *buffer, int64_t size, int mai
 static void cycletls_read(uint64_t exchange, char *buffer, int64_t size, int main_thread, cycletls_reply *reply) {
     go.read(exchange, buffer, size, signals_of(main_thread), reply);
 }
-static int32_t cycletls_cancel(uint64_t exchange) { return go.cancel(exchange); }
+static uint64_t cycletls_submit(uint64_t queue, int32_t verb, uint64_t target, const char *envelope,
+                                const char *body, int64_t body_size, char *buffer, int64_t buffer_size) {
+    return go.submit(queue, verb, target, envelope, body, body_size, buffer, buffer_size);
+}
+static int64_t cycletls_drain(uint64_t queue, cycletls_completion *into, int64_t count, char *memory, int64_t size) {
+    return go.drain(queue, into, count, memory, size);
+}
+static int32_t cycletls_cancel(uint64_t handle) { return go.cancel(handle); }
 static int32_t cycletls_close(uint64_t handle) { return go.close(handle); }
 static void cycletls_free(char *text) { go.free(text); }
 """

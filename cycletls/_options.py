@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final, TypeAlias
 
+    from ._cancel import CancelToken
     from ._cookies import Cookie
     from ._headers import Changes
     from ._request import Request
@@ -46,7 +47,8 @@ class Options:
     json: object = None
     """The body: what json.dumps takes."""
     content: object = None
-    """The body: str (as UTF-8), bytes, a binary file, or an iterable of bytes, which is streamed."""
+    """The body: str (as UTF-8), bytes, a binary file, or an iterable of bytes, which is streamed; AsyncCycleTLS
+    takes an asynchronous one, too."""
     files: object = None
     """Files of a multipart form: a mapping or pairs of field name and
     file, bytes, or (file name, file or bytes[, content type[, headers]])."""
@@ -54,6 +56,12 @@ class Options:
     """Which of the profile's header sets: "navigate", "fetch", "xhr", "image"; None chooses by the method."""
     decode_content: bool = True
     """Undo the content codings of the response."""
+    stream: bool = False
+    """Return as soon as the head of the response is there; its body is read as it comes, and the response closed."""
+    cancel: CancelToken | None = None
+    """Ends the request when its ``cancel()`` is called."""
+    upload_progress: Callable[[int, int | None], object] | None = None
+    """Called with the bytes of the body that were sent, and how many there are (None: unknown), after each piece."""
     expect_continue: float | None = None
     """Seconds to wait for the server's 100 (Continue) before a body is sent; None does not ask for it."""
 
@@ -146,7 +154,19 @@ class Options:
 
 
 REQUEST_ONLY: Final = frozenset(
-    {"params", "data", "json", "content", "files", "kind", "decode_content", "expect_continue"}
+    {
+        "params",
+        "data",
+        "json",
+        "content",
+        "files",
+        "kind",
+        "decode_content",
+        "stream",
+        "cancel",
+        "upload_progress",
+        "expect_continue",
+    }
 )
 SESSION_ONLY: Final = frozenset(
     {
@@ -404,6 +424,18 @@ def _min_tls(value: object) -> str:
     raise InvalidOption(f'min_tls= is "1.2" or "1.3", not {value!r:.100}')
 
 
+def _cancel(value: Any) -> Any:
+    if value is None or (hasattr(value, "cancel") and hasattr(value, "handle")):
+        return value
+    raise InvalidOption(f"cancel= is a CancelToken, not {value!r:.100}")
+
+
+def _upload_progress(value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    raise InvalidOption(f"upload_progress= is called with two numbers, and {value!r:.100} is not callable")
+
+
 _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "headers": parse_changes,
     "cookies": parse_cookies,
@@ -418,6 +450,8 @@ _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "resolve": _resolve,
     "proxy": _proxy,
     "base_url": _base_url,
+    "cancel": _cancel,
+    "upload_progress": _upload_progress,
     "key_log_file": lambda value: None if value is None else _path("key_log_file", value),
 }
 """For each option that takes several shapes: what makes the one of Options of them, or refuses."""

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from ._cookies import Cookies
 from ._exceptions import HTTPError
 from ._headers import Headers
+from ._pieces import Lines, Pieces, Sizes, Texts
 from ._request import Request
 from ._value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from codecs import CodecInfo
     from collections.abc import Callable
     from datetime import timedelta
     from typing import Any, Final, TypeAlias
@@ -236,19 +238,48 @@ class Response:
             whose = "Client" if self.status_code < 500 else "Server"
             raise HTTPError(f"{self.status_code} {whose} Error: {self.reason}", response=self)
 
-    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
-        """Iterate over the body in pieces of that size (None: whole), as text where ``decode_unicode`` says so."""
-        whole = self.text if decode_unicode else self.content
-        size = chunk_size or len(whole) or 1
-        return (whole[start : start + size] for start in range(0, len(whole), size))
+    def read(self, size: int = -1) -> Any:
+        """Return :attr:`content`; a streamed response reads here."""
+        return self.content if size < 0 else self.content[:size]
 
-    def iter_lines(self, chunk_size: int = 512, decode_unicode: bool = False, delimiter: Any = None) -> Iterator[Any]:
+    async def aread(self) -> bytes:
+        """Return the whole body; httpx's name, for responses of an event loop."""
+        content = self.read()
+        return content if isinstance(content, bytes) else await content
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Pieces:
+        """Iterate over the body in pieces of that many bytes (None: as they come), with ``for`` or ``async for``."""
+        return self._cut(Sizes(chunk_size))
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Pieces:
+        """Iterate over the body in pieces of that size, as text where ``decode_unicode`` says so."""
+        return self._cut(*self._texts(decode_unicode), Sizes(chunk_size))
+
+    def iter_text(self, chunk_size: int | None = None) -> Pieces:
+        """Iterate over the body as text, in pieces of so many characters (None: as they come)."""
+        return self.iter_content(chunk_size, decode_unicode=True)
+
+    def iter_lines(self, chunk_size: int = 512, decode_unicode: bool = False, delimiter: Any = None) -> Pieces:
         """Iterate over the lines of the body, without their ends, as text where ``decode_unicode`` says so.
 
         ``chunk_size`` is requests' and does not matter to lines.
         """
-        whole = self.text if decode_unicode else self.content
-        return iter(whole.split(delimiter) if delimiter else whole.splitlines())
+        return self._cut(*self._texts(decode_unicode), Lines(delimiter))
+
+    aiter_bytes = iter_bytes
+    aiter_text = iter_text
+
+    def aiter_lines(self) -> Pieces:
+        """Iterate over the lines as text, as httpx does."""
+        return self.iter_lines(decode_unicode=True)
+
+    def _cut(self, *cutters: Any) -> Pieces:
+        left = [self.content, b""]
+        return Pieces(lambda: left.pop(0), cutters)
+
+    def _texts(self, wanted: bool) -> list[Texts]:
+        """Return what makes text of bytes, where that is wanted."""
+        return [Texts(_codec(self.encoding).incrementaldecoder("replace"))] if wanted else []
 
     @property
     def links(self) -> dict[str, dict[str, str]]:
@@ -261,6 +292,10 @@ class Response:
     def close(self) -> None:
         """Do nothing, for programs that close what requests gave them: the body has been read."""
 
+    async def aclose(self) -> None:
+        """Do what :meth:`close` does; httpx's name, for responses of an event loop."""
+        self.close()
+
     def __enter__(self) -> Response:
         return self
 
@@ -271,7 +306,7 @@ class Response:
         return self.ok
 
     def __iter__(self) -> Iterator[bytes]:
-        return self.iter_content(128)
+        return iter(self.iter_content(128))
 
     def __repr__(self) -> str:
         return f"<Response [{self.status_code}]>"
@@ -387,11 +422,18 @@ def _charset(content_type: str) -> str:
 
 
 def _decode(content: bytes, encoding: str) -> str:
+    return _codec(encoding).decode(content, "replace")[0]
+
+
+def _codec(encoding: str) -> CodecInfo:
+    """Return the codec of a charset, UTF-8's where there is none."""
     from codecs import lookup
 
     try:
-        if lookup(encoding).name.replace("-", "_") not in _NOT_TEXT:
-            return content.decode(encoding, "replace")
+        found = lookup(encoding)
+        if found.name.replace("-", "_") not in _NOT_TEXT and found.incrementaldecoder:
+            b" ".decode(encoding, "replace")  # refuses what makes no text of bytes
+            return found
     except (LookupError, ValueError):  # no such charset, or no charset at all
         pass
-    return content.decode("utf-8", "replace")
+    return lookup("utf-8")

@@ -1,51 +1,26 @@
-"""Sessions."""
+"""Sessions: one that waits on the thread that calls, one that waits in an event loop."""
 
 from __future__ import annotations
 
-from ._cookies import SessionCookies, parse_cookies
-from ._exceptions import InvalidMethod, InvalidURL
-from ._headers import SessionHeaders
-from ._options import CONNECTION, REQUEST_ONLY, SESSION_ONLY, Options, resolve
+from ._client import Client
+from ._exceptions import LoopError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Generator, Mapping
     from types import TracebackType
-    from typing import Any, Final
+    from typing import Any
 
+    from ._background import Background
+    from ._engine import Engine
     from ._exchange import Exchange
-    from ._headers import ChangeTypes, HeaderTypes
     from ._response import Response
-    from ._types import (
-        BodyOptions,
-        ClientOptions,
-        DataTypes,
-        QueryOptions,
-        QueryTypes,
-        RequestOptions,
-        Unpack,
-    )
-
-_KEPT: Final = 256
-"""Requests without options that a session keeps ready to be sent again."""
-
-_REDIRECTING: Final = frozenset({"allow_redirects", "follow_redirects", "disable_redirect"})
+    from ._streamed import AsyncStreamedResponse, StreamedResponse
+    from ._transfer import Reply
+    from ._types import ClientOptions, RequestOptions, Unpack
 
 
-class SessionOption:
-    """An option of a session as an attribute; what is set holds from the next request on."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, session: CycleTLS | None, owner: type) -> Any:
-        return self if session is None else getattr(session._options, self._name)
-
-    def __set__(self, session: CycleTLS, value: object) -> None:
-        session._options = session._options.over(resolve({self._name: value}, REQUEST_ONLY))
-
-
-class CycleTLS:
+class CycleTLS(Client["Response"]):
     """A session: connections, TLS tickets, cookies and options that its requests share.
 
     It may be used by many threads at once. Leaving its ``with`` block closes it.
@@ -54,106 +29,32 @@ class CycleTLS:
         options: see :class:`cycletls._options.Options`.
     """
 
-    __slots__ = ("__weakref__", "_cookies", "_engines", "_exchange", "_headers", "_jar", "_options", "_ready")
+    __slots__ = ()
 
-    _forgetful = False
-    """Whether cookies that are set are forgotten with the request."""
-
-    auth = SessionOption()
-    base_url = SessionOption()
-    cert = SessionOption()
-    hooks = SessionOption()
-    max_redirects = SessionOption()
-    timeout = SessionOption()
-    verify = SessionOption()
-
-    def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        # Here, because `import cycletls` need not wait for them.
-        from ._engine import EngineJar, Engines
-        from ._exchange import Exchange
-
-        said = resolve(options, REQUEST_ONLY)
-        changes = said.pop("headers", ())
-        self._headers = SessionHeaders([(name, value) for name, value in changes if value is not None])
-        cookies = said.pop("cookies", ())
-        self._options = Options(said)
-        self._exchange = Exchange
-        self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]))
-        self._ready: dict[tuple[str, str], Exchange] = {}
-        self._jar = EngineJar(self._engines, self._options, self._headers.changes)
-        self._cookies = SessionCookies(self._jar, cookies)
-
-    @property
-    def headers(self) -> SessionHeaders:
-        """Sent with every request, over the profile's; may be changed and set."""
-        return self._headers
-
-    @headers.setter
-    def headers(self, headers: ChangeTypes | HeaderTypes | None) -> None:
-        self._headers = SessionHeaders(headers)
-
-    @property
-    def cookies(self) -> SessionCookies:
-        """The jar; may be changed and set."""
-        return self._cookies
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None:
-        kept = parse_cookies(cookies)
-        self._cookies.clear()
-        self._cookies.update(kept)
-
-    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
-        """Send a request and return the response with its body.
+    def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> StreamedResponse:
+        """Send a request and return the response as soon as its head is there; its body is read as it comes.
 
         Args:
-            method: any token; sent in upper case.
+            method: any token.
             url: absolute, or relative to ``base_url``.
             options: see :class:`cycletls._options.Options`.
+
+        Returns:
+            The response, which leaving its ``with`` block closes.
 
         Raises:
             RequestException: the request cannot be made, or failed.
         """
-        return self._send(method, url, options)
-
-    def get(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
-        """Send a GET request, see :meth:`request`."""
-        return self._send("GET", url, _with(options, params=params))
-
-    def options(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
-        """Send an OPTIONS request, see :meth:`request`."""
-        return self._send("OPTIONS", url, _with(options, params=params))
-
-    def head(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
-        """Send a HEAD request, see :meth:`request`; as in requests, redirects are followed only if asked for."""
-        said = _with(options, params=params)
-        return self._send("HEAD", url, {"allow_redirects": False, **said} if _REDIRECTING.isdisjoint(said) else said)
-
-    def delete(self, url: str, params: QueryTypes = None, **options: Unpack[BodyOptions]) -> Response:
-        """Send a DELETE request, see :meth:`request`."""
-        return self._send("DELETE", url, _with(options, params=params))
-
-    def post(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
-        """Send a POST request, see :meth:`request`."""
-        return self._send("POST", url, _with(options, data=data, json=json))
-
-    def put(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
-        """Send a PUT request, see :meth:`request`."""
-        return self._send("PUT", url, _with(options, data=data, json=json))
-
-    def patch(self, url: str, data: DataTypes = None, json: Any = None, **options: Unpack[QueryOptions]) -> Response:
-        """Send a PATCH request, see :meth:`request`."""
-        return self._send("PATCH", url, _with(options, data=data, json=json))
+        response: Any = self._send(method, url, {**options, "stream": True})
+        return response  # type: ignore[no-any-return]  # with stream=True it is one
 
     def close(self) -> None:
-        """Close idle connections at once and the others with their exchanges.
+        """Close the connections, and end the exchanges that go on, wherever they are: they raise SessionClosed.
 
         Closing twice is harmless; using the session afterwards raises SessionClosed.
         Its cookies can still be read.
         """
-        self._jar.keep()
-        self._engines.close()
-        self._ready.clear()
+        self._close()
 
     def __enter__(self) -> CycleTLS:
         return self
@@ -163,49 +64,113 @@ class CycleTLS:
     ) -> None:
         self.close()
 
-    def _open(self) -> None:
-        """Let the core see the options, which it otherwise does with the first request."""
-        self._engines.of(self._options, self._headers.changes)
-
     def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
-        plain = not given and type(method) is type(url) is str
-        exchange = self._ready.get((method, url)) if plain else None
-        if exchange is None or not self._holds(exchange):
-            exchange = self._prepare(method, url, given)
-            if plain and not exchange.manual:
-                self._keep(method, url, exchange)
+        exchange = self._made(method, url, given)
         if exchange.manual:
             return _drive(exchange)
-        return exchange.finish(exchange.engine.send(exchange.envelope, exchange.body))
+        return exchange.finish(exchange.engine.send(exchange))
 
-    def _holds(self, exchange: Exchange) -> bool:
-        """Report whether what a request was made of has not been changed since."""
-        return (
-            exchange.options is self._options
-            and exchange.headers is self._headers.changes
-            and exchange.cookies is self._cookies.everywhere
-        )
+    def _streamed(self, reply: Reply, engine: Engine, body: bytes | None) -> Response:
+        from ._streamed import StreamedResponse
 
-    def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:
-        """Make a request of what is given over what the session says."""
-        said = resolve(given, SESSION_ONLY)
-        session, headers = self._options, self._headers.changes
-        options = session.over(said) if said else session
-        engine = self._engines.of(session if CONNECTION.isdisjoint(said) else options, headers)
-        return self._exchange(
-            engine,
-            _method(method),
-            _url(session.base_url, url),
-            options,
-            headers,
-            self._cookies.everywhere,
-            self._forgetful,
-        )
+        return StreamedResponse(reply, engine, body)
 
-    def _keep(self, method: str, url: str, exchange: Exchange) -> None:
-        if len(self._ready) >= _KEPT:
-            self._ready.clear()
-        self._ready[method, url] = exchange
+
+class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
+    """A session for asyncio: the same methods as coroutines, in the event loop that it is first used in.
+
+    Any number of tasks may use it. Cancelling one ends its exchange on the wire.
+    Leaving its ``async with`` block closes it.
+
+    Args:
+        options: see :class:`cycletls._options.Options`.
+    """
+
+    __slots__ = ("_loop",)
+
+    _background = True
+
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        super().__init__(**options)
+        self._loop: Background | None = None
+
+    def stream(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Streaming:
+        """Send a request; ``async with`` gives the response as soon as its head is there.
+
+        Args:
+            method: any token.
+            url: absolute, or relative to ``base_url``.
+            options: see :class:`cycletls._options.Options`.
+
+        Returns:
+            What ``async with``, or ``await``, makes the response of.
+        """
+        return Streaming(self._send(method, url, {**options, "stream": True}))
+
+    async def aclose(self) -> None:
+        """Do what :meth:`CycleTLS.close` does."""
+        self._close()
+        background, self._loop = self._loop, None
+        if background is not None:
+            background.release()
+
+    close = aclose
+
+    async def __aenter__(self) -> AsyncCycleTLS:
+        self._here()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
+        background = self._here()
+        exchange = self._made(method, url, given)
+        if exchange.manual:
+            return await _drive_in(background, exchange)
+        return exchange.finish(await exchange.engine.send_in(background, exchange))
+
+    def _here(self) -> Background:
+        """Return what works for the running loop, which must be the one that the session was first used in."""
+        from ._background import Background, running_loop
+
+        loop = running_loop()
+        background = self._loop
+        if background is None:
+            background = self._loop = Background.of(loop)
+        elif background.loop is not loop:
+            raise LoopError("this client belongs to another event loop, the one that it was first used in")
+        return background
+
+    def _streamed(self, reply: Reply, engine: Engine, body: bytes | None) -> Response:
+        from ._streamed import AsyncStreamedResponse
+
+        return AsyncStreamedResponse(reply, self._here().perform, engine, body)
+
+
+class Streaming:
+    """A streamed response that is on its way: ``async with`` or ``await`` gives it."""
+
+    __slots__ = ("_response", "_sent")
+
+    def __init__(self, sent: Coroutine[Any, Any, Response]) -> None:
+        self._sent = sent
+        self._response: Any = None
+
+    def __await__(self) -> Generator[Any, Any, AsyncStreamedResponse]:
+        response: Any = yield from self._sent.__await__()
+        return response  # type: ignore[no-any-return]  # with stream=True it is one
+
+    async def __aenter__(self) -> AsyncStreamedResponse:
+        self._response = await self
+        return self._response  # type: ignore[no-any-return]  # as above
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._response.close()
 
 
 def _drive(exchange: Exchange) -> Response:
@@ -213,7 +178,7 @@ def _drive(exchange: Exchange) -> Response:
     hops = exchange.hops()
     next(hops)
     while True:
-        reply = exchange.engine.send(exchange.envelope, exchange.body)
+        reply = exchange.engine.send(exchange)
         try:
             hops.send(reply)
         except StopIteration as done:
@@ -221,34 +186,20 @@ def _drive(exchange: Exchange) -> Response:
             return response
 
 
-def _with(options: Mapping[str, Any], **positional: object) -> Mapping[str, Any]:
-    """Put options that were given by position beside the others."""
-    said = {name: value for name, value in positional.items() if value is not None}
-    return {**options, **said} if said else options
-
-
-def _method(method: object) -> str:
-    if isinstance(method, str):
-        return method.upper()
-    raise InvalidMethod(f"a method is text, not a {type(method).__name__}")
-
-
-def _url(base: str | None, url: object) -> str:
-    """Return the URL as text; one without a scheme is appended to the base, as in httpx."""
-    if isinstance(url, bytes) or type(url).__str__ is object.__str__:  # None, a list: shown by repr() only
-        raise InvalidURL(f"a URL is text, not {type(url).__name__}")
-    text = url if isinstance(url, str) else str(url)  # yarl's, httpx's
-    if base is None or _has_scheme(text):
-        return text
-    if not text or text[0] in "?#":
-        return base + text
-    return f"{base.rstrip('/')}/{text.lstrip('/')}"
-
-
-def _has_scheme(url: str) -> bool:
-    scheme, colon, _ = url.partition(":")
-    return bool(colon) and scheme.isascii() and scheme.replace("+", "a").replace("-", "a").replace(".", "a").isalnum()
+async def _drive_in(background: Background, exchange: Exchange) -> Response:
+    """Do the same in an event loop."""
+    hops = exchange.hops()
+    next(hops)
+    while True:
+        reply = await exchange.engine.send_in(background, exchange)
+        try:
+            hops.send(reply)
+        except StopIteration as done:
+            response: Response = done.value
+            return response
 
 
 Session = CycleTLS
 """The name that requests' users type."""
+AsyncSession = AsyncCycleTLS
+"""Its twin."""

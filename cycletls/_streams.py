@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from ._exceptions import InvalidBody
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
         def __iter__(self) -> Iterator[Bytes]: ...
 
+    class AsyncStream(Protocol):
+        """The same for an event loop."""
+
+        length: int | None
+        replayable: bool
+
+        def __aiter__(self) -> AsyncIterator[Bytes]: ...
+
 
 PIECE: Final = 64 * 1024
 """Bytes that are read from a file at once: larger ones gain nothing, and leave malloc's own pools."""
@@ -36,7 +44,9 @@ class Body:
 
     __slots__ = ("content", "content_type", "stream")
 
-    def __init__(self, content: bytes | None, stream: Stream | None = None, content_type: str = "") -> None:
+    def __init__(
+        self, content: bytes | None, stream: Stream | AsyncStream | None = None, content_type: str = ""
+    ) -> None:
         self.content = content
         self.stream = stream
         self.content_type = content_type
@@ -88,6 +98,35 @@ class IterableStream:
 
     def __iter__(self) -> Iterator[Bytes]:
         return map(_piece, self._pieces)
+
+
+class AsyncIterableStream:
+    """What an asynchronous iterable of bytes yields, in an event loop."""
+
+    __slots__ = ("_pieces", "length", "replayable")
+
+    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
+        self._pieces = pieces
+        self.length: int | None = None
+        self.replayable = not isinstance(pieces, AsyncIterator)
+
+    async def __aiter__(self) -> AsyncIterator[Bytes]:
+        async for piece in self._pieces:
+            yield _piece(piece)
+
+
+class ContentStream:
+    """Bytes at hand, sent in pieces: somebody wants to see how it goes."""
+
+    __slots__ = ("_content", "length", "replayable")
+
+    def __init__(self, content: bytes) -> None:
+        self._content = memoryview(content)
+        self.length: int | None = len(content)
+        self.replayable = True
+
+    def __iter__(self) -> Iterator[Bytes]:
+        return (self._content[start : start + PIECE] for start in range(0, len(self._content), PIECE))
 
 
 def _piece(piece: object) -> Bytes:

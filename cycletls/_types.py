@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from http.cookiejar import CookieJar
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Union
@@ -18,6 +18,7 @@ else:
     from typing_extensions import Unpack
 
 if TYPE_CHECKING:
+    from ._cancel import CancelToken
     from ._headers import ChangeTypes
     from ._models import Profile
     from ._response import Response
@@ -30,7 +31,7 @@ PairTypes: TypeAlias = Union[
     Iterable[tuple[str, Union[Primitive, Sequence[Primitive]]]],
 ]
 QueryTypes: TypeAlias = Union[PairTypes, str, bytes, None]
-Content: TypeAlias = Union[str, bytes, bytearray, memoryview, IO[bytes], Iterable[bytes]]
+Content: TypeAlias = Union[str, bytes, bytearray, memoryview, IO[bytes], Iterable[bytes], AsyncIterable[bytes]]
 DataTypes: TypeAlias = Union[PairTypes, Content, None]
 FileContent: TypeAlias = Union[str, bytes, bytearray, IO[bytes]]
 File: TypeAlias = Union[
@@ -108,6 +109,9 @@ class _Request(_Common, total=False):
     files: FileTypes | None
     kind: str | None
     decode_content: bool
+    stream: bool
+    cancel: CancelToken | None
+    upload_progress: Callable[[int, int | None], object] | None
     expect_continue: float | None
 
     body: Content | None

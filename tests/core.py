@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from cycletls import _ffi
 from cycletls._core import pack, unpack
+from cycletls._transfer import DONE, START, WRITE, Outcome, Reply, Step
 
 Message = dict[str, Any]
 
@@ -28,21 +28,30 @@ class FakeCore:
         self.requests: list[tuple[int, Message]] = []
         self.bodies: list[bytes | None] = []
         self.cookies: list[Message] = []
+        self._started = (0, b"", b"")
         self.answer: Callable[[Message], Message] = lambda request: {}
 
-    def exchange(self, session: int, envelope: bytes, body: bytes | None, /) -> _ffi.Reply:
+    def exchange(self, session: int, envelope: bytes, body: bytes | None, /) -> Reply:
         """Note a request and answer it."""
         request = unpack(envelope)
         self.requests.append((session, request))
         self.bodies.append(body)
         answer = {"status": 200, "method": request["method"], "url": request["url"], **self.answer(request)}
         if "kind" in answer:
-            return _ffi.Reply(0, pack({"type": "error", **answer}), b"")
-        return _ffi.Reply(answer["status"], pack({"type": "response", **answer}), b"content")
+            return Reply(0, pack({"type": "error", **answer}), b"")
+        return Reply(answer["status"], pack({"type": "response", **answer}), b"content")
 
-    def upload(self, session: int, envelope: bytes, pieces: Iterable[bytes], /) -> _ffi.Reply:
-        """Note a request with the whole of its body."""
-        return self.exchange(session, envelope, b"".join(pieces))
+    def perform(self, step: Step, /) -> Outcome:
+        """Note a request whose body comes in pieces, with the whole of it."""
+        if step.verb == START:
+            self._started = (step.target, step.envelope, b"")
+            return Outcome(DONE, 1, 0, 0, b"", b"")
+        session, envelope, sent = self._started
+        if step.verb == WRITE:
+            self._started = (session, envelope, sent + step.data)
+            return Outcome(DONE, 0, 0, 0, b"", b"")
+        reply = self.exchange(session, envelope, sent)
+        return Outcome(reply.status, 0, 0, 0, reply.head, reply.content)
 
     def message(self, target: int, envelope: bytes, /) -> bytes:
         """Make sessions and keep cookies."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,6 +79,8 @@ def test_a_request_with_everything_has_every_field() -> None:
             "allow_downgrade": True,
             "decode_content": False,
             "header_order": ("b", "a"),
+            "stream": True,
+            "cancel": SimpleNamespace(handle=lambda: 0x1_0000_0003),
         }
     )
     body = Body(None, IterableStream([b"x"]), "text/plain")
@@ -120,7 +123,7 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
             "max_body_bytes": 1 << 20,
         }
     )
-    message = session_message(options, (("X-A", "1"), ("Accept", None)), 0x1_0000_0001)
+    message = session_message(options, (("X-A", "1"), ("Accept", None)), 0x1_0000_0001, True)
     expected = {
         **TO_CORE["session"]["message"],
         "insecureSkipVerify": False,
@@ -133,28 +136,28 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
 
 def test_bases_stand_in_for_a_profile_that_was_not_said() -> None:
     """The core chooses among all profiles, but only for a notation that leaves something out."""
-    message = session_message(Options({"ja3": "771,4865,0,29,0"}), (), 0)
+    message = session_message(Options({"ja3": "771,4865,0,29,0"}), (), 0, False)
     assert "profile" not in message
     assert json.loads(message["bases"][0])["name"] == resolve_name("chrome")
     assert sorted(json.loads(base)["name"] for base in message["bases"]) == sorted(profiles)
     for said in ({"ja4r": "t12i010000_002f_", "profile": None}, {"http2_fingerprint": "|00|0|m,a,s,p"}, {}):
-        assert {"profile", "bases"} & session_message(Options(said), (), 0).keys() == {"profile"}
+        assert {"profile", "bases"} & session_message(Options(said), (), 0, False).keys() == {"profile"}
 
 
 def test_verification_is_on_unless_it_is_switched_off() -> None:
     """Only False switches it off."""
-    assert session_message(Options({}), (), 0)["insecureSkipVerify"] is False
-    assert session_message(Options({"verify": False}), (), 0)["insecureSkipVerify"] is True
-    assert "caFile" not in session_message(Options({"verify": False}), (), 0)
+    assert session_message(Options({}), (), 0, False)["insecureSkipVerify"] is False
+    assert session_message(Options({"verify": False}), (), 0, False)["insecureSkipVerify"] is True
+    assert "caFile" not in session_message(Options({"verify": False}), (), 0, False)
 
 
 def test_key_log_file_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """SSLKEYLOGFILE counts where the option does not say otherwise."""
     monkeypatch.setenv("SSLKEYLOGFILE", "env.log")
-    assert session_message(Options({}), (), 0)["keyLogFile"] == "env.log"
-    assert session_message(Options({"key_log_file": "own.log"}), (), 0)["keyLogFile"] == "own.log"
+    assert session_message(Options({}), (), 0, False)["keyLogFile"] == "env.log"
+    assert session_message(Options({"key_log_file": "own.log"}), (), 0, False)["keyLogFile"] == "own.log"
     monkeypatch.delenv("SSLKEYLOGFILE")
-    assert "keyLogFile" not in session_message(Options({}), (), 0)
+    assert "keyLogFile" not in session_message(Options({}), (), 0, False)
 
 
 def test_durations_are_milliseconds_and_never_round_to_for_ever() -> None:

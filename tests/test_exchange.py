@@ -19,7 +19,7 @@ URL = "http://h/a"
 def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
     """A core that only notes what it is told."""
     fake = FakeCore()
-    for name in ("exchange", "upload", "message", "close"):
+    for name in ("exchange", "perform", "message", "close"):
         monkeypatch.setattr(_ffi, name, getattr(fake, name))
     return fake
 

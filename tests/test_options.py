@@ -94,7 +94,7 @@ def test_synonyms_that_disagree_are_refused() -> None:
         ({"jsondata": 3}, SESSION_ONLY, r"did you mean json_data=\?"),
         ({"base_url": "http://h"}, SESSION_ONLY, "base_url= is an option of a session, not of a request"),
         ({"json_data": 1}, REQUEST_ONLY, "json_data= is an option of a request, not of a session"),
-        ({"stream": True}, SESSION_ONLY, "no option stream="),
+        ({"base": "http://h"}, SESSION_ONLY, "no option base="),
     ],
 )
 def test_unknown_names_fail_at_once(given: dict[str, object], refused: frozenset[str], hint: str) -> None:

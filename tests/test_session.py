@@ -13,7 +13,7 @@ from servers import Peer, ScriptedServer
 
 import cycletls
 from cycletls import CycleTLS
-from cycletls._session import _url
+from cycletls._client import _url
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

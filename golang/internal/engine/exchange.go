@@ -236,6 +236,14 @@ func (x *Exchange) decode(head *message.Response) error {
 // expansionFloor is what a body may always decode to, whatever the ratio.
 const expansionFloor = 10 << 20
 
+// Undecode leaves the content codings on. Call it before the first Read.
+func (x *Exchange) Undecode() {
+	if x.reader != nil {
+		x.reader.Close()
+		x.reader = nil
+	}
+}
+
 // Length returns how many bytes Read will give in all, when that is known, else
 // message.UnknownLength.
 func (x *Exchange) Length() int64 {

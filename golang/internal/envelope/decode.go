@@ -59,6 +59,8 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 		return m, func(field string) bool { return d.identity(&m.Identity, field) }
 	case "makeQueue":
 		return new(MakeQueue), func(string) bool { return false }
+	case "undecode":
+		return new(Undecode), func(string) bool { return false }
 	case "makeToken":
 		return new(MakeToken), func(string) bool { return false }
 	case "stats":

@@ -28,6 +28,8 @@ func Append(b []byte, m any) []byte {
 	case *Made:
 		w.open("made")
 		w.handle("handle", m.Handle)
+	case *Done:
+		w.open("done")
 	case *Queue:
 		w.open("queue")
 		w.handle("handle", m.Handle)

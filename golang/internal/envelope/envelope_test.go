@@ -55,6 +55,8 @@ var toCore = map[string]any{
 		Auth:            &BasicAuth{User: "user", Password: "pässword"},
 		OwnCookies:      true,
 		Jar:             1<<32 | 2,
+		Cancel:          1<<32 | 3,
+		Streamed:        true,
 		Kind:            "fetch",
 		Body:            &Body{Length: message.UnknownLength, Streamed: true, Replayable: true, ContentType: "text/plain"},
 		ExpectContinue:  time.Second,
@@ -77,6 +79,7 @@ var toCore = map[string]any{
 		HeaderOrder: []string{"x-a"},
 		Timeouts:    Timeouts{Total: 30 * time.Second},
 		Redirects:   Redirects{Follow: true, Max: 10},
+		Async:       true,
 		Resolve:     map[string]string{"example.org": "127.0.0.1"}, BlockPrivate: true, LocalAddress: "127.0.0.2",
 		EnableConnectionReuse: true, MaxConnections: 100, MaxConnectionsPerHost: 6, MaxIdleConnections: 20,
 		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 262144, MaxInformational: 8, MaxExpansion: 100, MaxBodyBytes: 1048576,
@@ -91,9 +94,12 @@ var toCore = map[string]any{
 	"capture with everything": &Capture{
 		Address: "127.0.0.1:8443", TLS: true, CertFile: "c.pem", KeyFile: "k.pem", Protocols: []string{"http/1.1"}, Retry: true, NoTickets: true,
 	},
-	"captured": &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
-	"imply":    &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
-	"stats":    &Stats{},
+	"captured":  &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
+	"imply":     &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
+	"makeQueue": &MakeQueue{},
+	"makeToken": &MakeToken{},
+	"undecode":  &Undecode{},
+	"stats":     &Stats{},
 }
 
 var everyCookie = Cookie{Name: "a", Domain: "example.org", Path: "/", HostOnly: true, Secure: true, HTTPOnly: true, SameSite: "Lax", Expires: 1800000000}
@@ -118,6 +124,8 @@ var fromCore = []struct {
 	name    string
 	message any
 }{
+	{"done", &Done{}},
+	{"queue", &Queue{Handle: 1<<32 | 1, Descriptor: 9}},
 	{"plain response", &Response{
 		Status: 200, Reason: "OK", Version: "HTTP/1.1", URL: "http://127.0.0.1:80/", Method: "GET",
 		Headers: message.Fields{{Name: "Content-Type", Value: "text/plain"}, {Name: "X", Value: ""}},

@@ -241,6 +241,13 @@ type Queue struct {
 	Descriptor int
 }
 
+// Undecode ("undecode") leaves the content codings of an exchange's body on; it
+// comes before the first read. Done answers.
+type Undecode struct{}
+
+// Done ("done") answers what makes nothing.
+type Done struct{}
+
 // MakeToken ("makeToken") makes a cancel token: Cancel on its handle ends all
 // requests that it was given to. Made answers.
 type MakeToken struct{}

@@ -30,6 +30,9 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 	case *envelope.MakeToken:
 		return &envelope.Made{Handle: l.handles.add(new(token))}, nil
 	}
+	if _, ok := incoming.(*envelope.Undecode); ok {
+		return l.undecode(target)
+	}
 	session, ok := l.handles.get(target).(*session)
 	if !ok {
 		return nil, closed("session")
@@ -43,6 +46,16 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 		return &envelope.CertificateChain{Certificates: session.Certificates(m.Connection)}, nil
 	}
 	return nil, &envelope.Error{Kind: envelope.InvalidMessage, Message: fmt.Sprintf("%T has no handler", incoming)}
+}
+
+func (l *Library) undecode(target uint64) (any, error) {
+	x, err := l.use(target, host{})
+	if err != nil {
+		return nil, err
+	}
+	defer x.mu.Unlock()
+	x.Undecode()
+	return new(envelope.Done), nil
 }
 
 func (l *Library) makeSession(m *envelope.Session) (any, error) {

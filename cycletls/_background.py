@@ -1,0 +1,161 @@
+"""asyncio: work of the library in the background of an event loop.
+
+There is one queue for a loop, whoever sends from it. The library makes its
+descriptor readable when something is done, and the loop then takes all of that in
+one crossing: no thread waits, nothing is polled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+
+from . import _ffi
+from ._core import ask
+from ._exceptions import LoopError, SessionClosed
+from ._transfer import CALL, PULL, START, Outcome, Reply, Step, receive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing import Any, Final
+
+    from ._streams import AsyncStream, Bytes, Stream
+    from ._transfer import Steps
+
+_HAS_NO_LOOP: Final = (
+    "there is no running asyncio event loop: await this below asyncio.run(), uvloop, or anyio's asyncio backend; "
+    "with trio, use cycletls.CycleTLS in trio.to_thread.run_sync()"
+)
+
+
+class Background:
+    """What the library does for one event loop.
+
+    Args:
+        loop: the running one.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        queue = ask(0, {"type": "makeQueue"})
+        self.loop = loop
+        self.users = 0
+        self._queue: int = queue["handle"]
+        self._descriptor: int = queue["descriptor"]
+        self._drain = _ffi.Drain(self._queue)
+        self._waiting: dict[int, tuple[asyncio.Future[Outcome], Step, object]] = {}
+        loop.add_reader(self._descriptor, _wake, weakref.ref(self))
+        # Closing waits until the library writes into nobody's memory any more, so that memory is held until then.
+        self._finalizer = weakref.finalize(self, _end, loop, self._descriptor, self._queue, self._waiting)
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Background:
+        """Return the loop's, which whoever asks for it leaves with :meth:`release`."""
+        background = _of_loop.get(id(loop))
+        if background is None or background.loop is not loop:
+            background = _of_loop[id(loop)] = cls(loop)
+        background.users += 1
+        return background
+
+    def release(self) -> None:
+        """Say that one user less needs it; with the last one it ends."""
+        self.users -= 1
+        self._end_unused()
+
+    def _end_unused(self) -> None:
+        """End where nobody needs it any more, nor waits for anything."""
+        if self.users == 0 and not self._waiting and self._finalizer.alive:
+            _of_loop.pop(id(self.loop), None)
+            self._finalizer()
+
+    async def exchange(self, session: int, envelope: bytes, body: bytes | None) -> Reply:
+        """Send a request whose body, if any, is at hand, and return the response with its body."""
+        outcome = await self.perform(Step(CALL, session, envelope, body or b""))
+        if not outcome.handle or not outcome.status:
+            return Reply(outcome.status, outcome.head, outcome.content)
+        return await self.run(receive(_ffi, outcome, False))
+
+    async def perform(self, step: Step) -> Outcome:
+        """Take a step in the background; cancelling the task ends the exchange."""
+        future: asyncio.Future[Outcome] = self.loop.create_future()
+        ticket, kept = _ffi.submit(self._queue, step)
+        if not ticket:
+            raise SessionClosed("the client was closed")
+        self._waiting[ticket] = future, step, kept
+        try:
+            return await future
+        except BaseException:  # the task was cancelled, or its coroutine closed
+            _ffi.cancel(ticket)
+            raise
+
+    async def run(self, steps: Steps, body: Stream | AsyncStream | None = None) -> Reply:
+        """Take the steps of a transfer in the background."""
+        pieces = None if body is None else _iterator(body)
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(await _next(pieces) if step.verb == PULL else await self.perform(step))
+        except StopIteration as done:
+            reply: Reply = done.value
+            return reply
+        finally:
+            steps.close()
+
+    def wake(self) -> None:
+        """Tell those who wait what is done."""
+        for ticket, outcome in self._drain.take():
+            future, step, _ = self._waiting.pop(ticket)
+            if not future.done():
+                future.set_result(outcome)
+            elif outcome.handle and step.verb in (CALL, START):  # nobody has seen it
+                _ffi.close(outcome.handle)
+        self._end_unused()
+
+
+_of_loop: weakref.WeakValueDictionary[int, Background] = weakref.WeakValueDictionary()
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running event loop.
+
+    Raises:
+        LoopError: there is none.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as exc:
+        raise LoopError(_HAS_NO_LOOP) from exc
+
+
+def _wake(reference: weakref.ref[Background]) -> None:
+    background = reference()
+    if background is not None:
+        background.wake()
+
+
+def _end(
+    loop: asyncio.AbstractEventLoop,
+    descriptor: int,
+    queue: int,
+    waiting: dict[int, tuple[asyncio.Future[Outcome], Step, object]],
+) -> None:
+    if not loop.is_closed():
+        loop.remove_reader(descriptor)
+    _ffi.close(queue)
+    for future, _, _ in waiting.values():
+        if not future.done() and not loop.is_closed():
+            future.cancel()
+    waiting.clear()
+
+
+def _iterator(body: Any) -> Iterator[Bytes] | AsyncIterator[Bytes]:
+    iterator: Iterator[Bytes] | AsyncIterator[Bytes] = body.__aiter__() if hasattr(body, "__aiter__") else iter(body)
+    return iterator
+
+
+async def _next(pieces: Any) -> Bytes | None:
+    """Return the next piece, None after the last."""
+    if hasattr(pieces, "__anext__"):
+        return await anext(pieces, None)
+    piece: Bytes | None = next(pieces, None)
+    return piece
