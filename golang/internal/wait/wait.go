@@ -250,11 +250,9 @@ func (c *Context) Before(until time.Time, why *TimeoutError) *Context {
 }
 
 // Part returns a child that ends after limit, or with c: for a wait that has
-// something else to do in between. Call release when it is over.
-func (c *Context) Part(limit time.Duration) (child *Context, release func()) {
-	child = New(Limits{Total: max(1, limit)}, nil)
-	child.parent = c
-	return child, child.Release
+// something else to do in between.
+func (c *Context) Part(limit time.Duration) *Context {
+	return c.Before(time.Now().Add(limit), &TimeoutError{Total, limit})
 }
 
 // Slice returns how long one slice of a wait may last that must end at until

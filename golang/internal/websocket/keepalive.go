@@ -70,11 +70,11 @@ func (c *Conn) silent() bool {
 
 // part returns the context of the next read: that of the wait where nothing is to
 // be done before something comes.
-func (c *Conn) part(w *waiting) (*wait.Context, func()) {
+func (c *Conn) part(w *waiting) *wait.Context {
 	limit := time.Duration(-1)
 	switch {
 	case w.ctx.Never():
-		return w.ctx, func() {}
+		return w.ctx
 	case c.unsent():
 		limit = wait.Tick
 	case c.cfg.PingTimeout > 0 && c.cfg.PingInterval > 0:
@@ -89,9 +89,9 @@ func (c *Conn) part(w *waiting) (*wait.Context, func()) {
 	}
 	switch {
 	case limit < 0:
-		return w.ctx, func() {}
+		return w.ctx
 	case limit == 0:
-		return wait.Now, func() {}
+		return wait.Now
 	}
 	return w.ctx.Part(limit)
 }

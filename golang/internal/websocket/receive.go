@@ -283,9 +283,7 @@ func (c *Conn) fill(w *waiting) error {
 		r.shrink()
 	}
 	for {
-		ctx, release := c.part(w)
-		n, err := c.read(ctx)
-		release()
+		n, err := c.read(c.part(w))
 		w.begun = true
 		switch {
 		case n > 0:

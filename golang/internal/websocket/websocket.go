@@ -164,9 +164,7 @@ func (c *Conn) farewell(ctx *wait.Context, err error) error {
 
 // awaitEnd lets the server be the one to end the connection.
 func (c *Conn) awaitEnd(ctx *wait.Context) {
-	limited, release := ctx.Part(linger)
-	defer release()
-	c.t.SetReadContext(limited)
+	c.t.SetReadContext(ctx.Part(linger))
 	for {
 		if _, err := c.t.Read(c.in.memory()); err != nil {
 			return
