@@ -283,7 +283,8 @@ func (c *Conn) fill(w *waiting) error {
 		r.shrink()
 	}
 	for {
-		n, err := c.read(c.part(w))
+		ctx := c.part(w)
+		n, err := c.read(ctx)
 		w.begun = true
 		switch {
 		case n > 0:
