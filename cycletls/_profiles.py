@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-_FOLDER = os.path.join(os.path.dirname(__file__), "profiles")
+_FOLDER = os.path.join(os.path.dirname(__file__), "browsers")
 
 _DESKTOPS: Final = frozenset({"linux", "macos", "windows"})
 

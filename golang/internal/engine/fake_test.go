@@ -141,7 +141,7 @@ func plainProfile(t testing.TB) string { return profileNamed(t, "plain") }
 
 func profileNamed(t testing.TB, name string) string {
 	t.Helper()
-	document, err := os.ReadFile("../../../cycletls/profiles/" + name + ".json")
+	document, err := os.ReadFile("../../../cycletls/browsers/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const profiles = "../../../cycletls/profiles"
+const profiles = "../../../cycletls/browsers"
 
 var shipped = []string{"chrome-156-linux", "firefox-153-linux", "plain"}
 

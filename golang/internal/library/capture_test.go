@@ -124,7 +124,7 @@ func comparable(t *testing.T, document []byte) string {
 func TestCaptureOfOurOwnClientGivesItsProfileBack(t *testing.T) {
 	for _, name := range []string{"chrome-156-linux", "firefox-153-linux", "plain"} {
 		t.Run(name, func(t *testing.T) {
-			document, err := os.ReadFile(filepath.Join("../../../cycletls/profiles", name+".json"))
+			document, err := os.ReadFile(filepath.Join("../../../cycletls/browsers", name+".json"))
 			if err != nil {
 				t.Fatal(err)
 			}

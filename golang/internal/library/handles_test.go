@@ -58,7 +58,7 @@ func TestHandlesUnderManyThreads(t *testing.T) {
 // afterwards is refused instead of falling back on the session's cookies.
 func TestCopiedJarEndsWithItsHandle(t *testing.T) {
 	b := newBench(t, &envelope.Capture{TLS: true})
-	document, err := os.ReadFile("../../../cycletls/profiles/plain.json")
+	document, err := os.ReadFile("../../../cycletls/browsers/plain.json")
 	if err != nil {
 		t.Fatal(err)
 	}

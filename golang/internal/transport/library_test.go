@@ -14,7 +14,7 @@ import (
 // library returns the names of all shipped profiles.
 func library(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../../../cycletls/profiles/*.json")
+	files, err := filepath.Glob("../../../cycletls/browsers/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

@@ -64,7 +64,7 @@ func (s *secureServer) holdRequests(t *testing.T) (release func()) {
 }
 
 var plainProfile = sync.OnceValues(func() (*fingerprint.Profile, error) {
-	document, err := os.ReadFile("../../../cycletls/profiles/plain.json")
+	document, err := os.ReadFile("../../../cycletls/browsers/plain.json")
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (a *authority) trusting() TLSConfig {
 
 func profile(t testing.TB, name string) *fingerprint.Profile {
 	t.Helper()
-	document, err := os.ReadFile(filepath.Join("../../../cycletls/profiles", name+".json"))
+	document, err := os.ReadFile(filepath.Join("../../../cycletls/browsers", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
