@@ -50,6 +50,11 @@ CHROMIUM_FLAGS: Final = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost",
 )
 
+CHROMIUM_PREFERENCES: Final = {
+    # "Preload pages: no": else it opens connections before it knows whether it needs them.
+    "net": {"network_prediction_options": 2},
+}
+
 FIREFOX_PREFERENCES: Final[dict[str, bool | int | str]] = {
     "app.normandy.enabled": False,
     "app.update.enabled": False,
@@ -111,6 +116,8 @@ class Browser:
                 _end(process)
 
     def _chromium(self, folder: Path, server: CaptureServer) -> list[str]:
+        (folder / "Default").mkdir()
+        (folder / "Default" / "Preferences").write_text(json.dumps(CHROMIUM_PREFERENCES))
         arguments = [*CHROMIUM_FLAGS, f"--user-data-dir={folder}"]
         if server.key_pin:
             arguments.append(f"--ignore-certificate-errors-spki-list={server.key_pin}")

@@ -158,7 +158,7 @@ class CaptureServer:
     @property
     def start_page(self) -> str:
         """The address of a page that sends every kind of request."""
-        return f"{self.url}/pages/all"
+        return f"{self.url}/pages/start"
 
     @cached_property
     def ca_file(self) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KINDS: Final = ("navigate", "fetch", "xhr", "image", "websocket")
 """Kinds of requests, in the order of their facets."""
 
+REDIRECTED: Final = "-redirected"
+"""Behind a kind: its requests that follow a redirect, where the profile tells them apart."""
+
 SETTINGS: Final = {
     1: "HEADER_TABLE_SIZE",
     2: "ENABLE_PUSH",
@@ -85,8 +88,10 @@ def _notations(profile: Profile, shuffled: bool) -> _Pairs:
 
 def _tls(tls: Mapping[str, Any]) -> _Pairs:
     for name, value in tls.items():
-        if name != "extensions":
+        if name not in ("extensions", "websocket"):
             yield f"tls.{name}", _text(value)
+    for name, value in (tls.get("websocket") or _NO_VARIATION).items():
+        yield f"tls.websocket.{name}", _text(value)
     names = _unique([_extension_name(extension) for extension in tls["extensions"]])
     yield "tls.extensions", ", ".join(_placed(names) if tls["extension_order"] == "shuffle" else names)
     for name, extension in zip(names, tls["extensions"], strict=True):
@@ -95,6 +100,9 @@ def _tls(tls: Mapping[str, Any]) -> _Pairs:
             yield f"tls.{name}", "sent"
         for field, value in content.items():
             yield f"tls.{name}.{field}", _text(value)
+
+
+_NO_VARIATION: Final[Mapping[str, Any]] = {"protocols": ("http/1.1",), "without": (), "unless_http1": False}
 
 
 def _extension_name(extension: Mapping[str, Any]) -> str:
@@ -130,7 +138,7 @@ def _http2(http2: Mapping[str, Any]) -> _Pairs:
 
 
 def _headers(protocol: str, headers: Mapping[str, Any]) -> _Pairs:
-    for kind in KINDS:
+    for kind in [*KINDS, *[f"{kind}{REDIRECTED}" for kind in KINDS if f"{kind}{REDIRECTED}" in headers]]:
         rows = [(row, None) if isinstance(row, str) else row for row in headers[kind]]
         yield f"{protocol}.{kind}", ", ".join([name for name, value in rows if value is not None])
         before = "place in front"

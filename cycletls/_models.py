@@ -71,8 +71,16 @@ class Extension(_Part):
     always: bool | None = None
 
 
+class Variation(_Part):
+    """How the ClientHello of some connections differs from all others: see :class:`TLSProfile`."""
+
+    protocols: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    unless_http1: bool = False
+
+
 class TLSProfile(_Part):
-    """The ClientHello."""
+    """The ClientHello, and what is different in that of a WebSocket's connection."""
 
     min_version: Code
     max_version: Code
@@ -83,10 +91,11 @@ class TLSProfile(_Part):
     compression_methods: tuple[int, ...] = (0,)
     extension_order: Literal["fixed", "shuffle"] = "fixed"
     extensions: tuple[Extension, ...]
+    websocket: Variation | None = None
 
     def model_post_init(self, context: Any) -> None:
         """Count the defaults as set: the core has none."""
-        self.model_fields_set.update(type(self).model_fields)
+        self.model_fields_set.update(name for name in type(self).model_fields if name != "websocket")
 
 
 class HTTP1Profile(_Part):
@@ -111,6 +120,14 @@ class PriorityFrame(_Part):
     priority: Priority
 
 
+class Upload(_Part):
+    """How bodies are cut by a client that sends a request as one text: by turns, and by the ends of a buffer."""
+
+    first: int = Field(ge=1)
+    turn: int = Field(ge=1)
+    buffer: int = Field(ge=1)
+
+
 class HTTP2Profile(_Part):
     """The frames of an HTTP/2 connection."""
 
@@ -121,9 +138,11 @@ class HTTP2Profile(_Part):
     headers_priority: Priority | None = None
     urgency_weights: tuple[int, ...] | None = None
     data_size: int = 0
+    upload: Upload | None = None
     first_stream_id: int = 1
     pseudo_order: str = "masp"
     hpack: Literal["quiche", "gecko", "plain"] = "plain"
+    silent_close: bool = False
 
 
 class Profile(_Part):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from ._capture import CaptureServer, implied_profile
+from ._facets import REDIRECTED
 from ._session import CycleTLS
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ KINDS: Final = ("navigate", "fetch", "xhr", "image")
 
 VISITS: Final = 3
 """Connections in each protocol: a first one, then resumed ones, and enough to see that an order is drawn."""
+
+REDIRECTS: Final = {"/pages/moved": "fetch", "/pages/turn": "navigate", "/pages/form": "navigate"}
+"""Pages that lead to another one, with the kind of request that they are for."""
 
 UPLOAD: Final = bytes(100_000)
 """More than a frame of HTTP/2 takes."""
@@ -49,10 +53,15 @@ def replay(profile: Profile) -> Profile:
 def was_shown(profile: Profile, facet: str) -> bool:
     """Return whether a replay of a profile shows a facet.
 
-    No WebSocket is opened; and without a place for content-length, the profile
-    does not say how bodies are sent.
+    No WebSocket is opened; redirects show what the profile has of them; and
+    without a place for content-length, the profile does not say how bodies are
+    sent.
     """
-    hidden = [f"{protocol}.websocket" for protocol in ("h2", "http/1.1")]
+    protocols = ("h2", "http/1.1")
+    hidden = ["tls.websocket", *[f"{protocol}.websocket" for protocol in protocols]]
+    for kind in (*KINDS, "websocket"):
+        if f"{kind}{REDIRECTED}" not in profile.headers:  # then redirects show the kind's once more, and only in part
+            hidden += [f"{protocol}.{kind}{REDIRECTED}" for protocol in protocols]
     if not speaks_http2(profile):
         hidden += ["h2", "notation.akamai"]
     if not _takes_bodies(profile.explicit().headers["fetch"]):
@@ -75,7 +84,9 @@ def _visit(profile: Profile, protocol: str) -> str:
                 _send_all(session, page, kind, layouts[kind], server)
             if _takes_bodies(layouts["fetch"]):
                 session.post(f"{server.url}/pages/upload", kind="fetch", data=UPLOAD)
-            session.get(f"{server.url}/pages/again")  # which ends the connection
+            for path, kind in REDIRECTS.items():  # the last one ends the connection
+                session.get(f"{server.url}{path}", kind=kind)
+                _send_all(session, f"{server.url}{path}", kind, layouts.get(f"{kind}{REDIRECTED}", ()), server)
         return server.document()
 
 

@@ -11,7 +11,7 @@ from cycletls import CycleTLS, InvalidOption, Profile
 from cycletls._browsers import Browser, capture_browser, find_browser, visit
 from cycletls.testing import CaptureServer
 
-KINDS = {"navigate", "fetch", "xhr", "image", "websocket"}
+KINDS = {"navigate", "fetch", "xhr", "image", "websocket", "navigate-redirected", "fetch-redirected"}
 
 
 @pytest.fixture(scope="module", params=["chromium", "firefox"])
@@ -45,7 +45,7 @@ def test_replay_looks_like_the_browser(browser: Browser, captured: Profile, prot
         CaptureServer(protocols=[protocol]) as server,
         CycleTLS(profile=captured, verify=server.ca_file) as session,
     ):
-        session.get(server.start_page)
+        session.get(server.start_page, allow_redirects=False)
         ours = server.last
         assert ours.ja4 == theirs["tls"]["ja4"]
         assert ours.akamai == theirs.get("akamai", "")

@@ -30,7 +30,7 @@ time.sleep(60)
 
 SENDING = """
 import cycletls
-url = sys.argv[-1].removesuffix("/pages/all")
+url = sys.argv[-1].removesuffix("/pages/start")
 with cycletls.CycleTLS(profile="chrome-156", verify=False, user_agent="HeadlessChrome/12") as session:
     for path in ("all", "done"):
         session.get(f"{url}/pages/{path}")

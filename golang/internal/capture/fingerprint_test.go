@@ -23,8 +23,8 @@ func list16(values ...uint16) []byte {
 	return b.BytesOrPanic()
 }
 
-// message is a ClientHello that says so much and no more.
-func message(version uint16, ciphers []uint16, extensions ...extension) []byte {
+// helloMessage is a ClientHello that says so much and no more.
+func helloMessage(version uint16, ciphers []uint16, extensions ...extension) []byte {
 	var b cryptobyte.Builder
 	b.AddUint8(1)
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
@@ -53,12 +53,12 @@ func TestJA3IsTheAuthors(t *testing.T) {
 		ja3, hash string
 	}{
 		{
-			message(769, []uint16{47, 53, 5, 10, 49161, 49162, 49171, 49172, 50, 56, 19, 4},
+			helloMessage(769, []uint16{47, 53, 5, 10, 49161, 49162, 49171, 49172, 50, 56, 19, 4},
 				extension{0, nil}, extension{10, list16(23, 24, 25)}, extension{11, []byte{1, 0}}),
 			"769,47-53-5-10-49161-49162-49171-49172-50-56-19-4,0-10-11,23-24-25,0", "ada70206e40642a3e4461f35503241d5",
 		},
 		{
-			message(769, []uint16{4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99}),
+			helloMessage(769, []uint16{4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99}),
 			"769,4-5-10-9-100-98-3-6-19-18-99,,,", "de350869b8c85de67a350c8d186f11e6",
 		},
 	} {
@@ -87,7 +87,7 @@ func TestJA4IsTheAuthors(t *testing.T) {
 		extensions = append(extensions, extension{id, contents[id]})
 	}
 	want := "t13d1516h2_8daaf6152771_e5627efa2ab1"
-	f := notations(message(0x0303, ciphers, extensions...))
+	f := notations(helloMessage(0x0303, ciphers, extensions...))
 	if f.JA4 != want {
 		t.Errorf("JA4 %s, want %s", f.JA4, want)
 	}
@@ -98,18 +98,18 @@ func TestJA4IsTheAuthors(t *testing.T) {
 		t.Errorf("JA4_r %s\nwant  %s", f.JA4R, raw)
 	}
 	slices.Reverse(extensions)
-	if shuffled := notations(message(0x0303, ciphers, extensions...)); shuffled.JA4 != want {
+	if shuffled := notations(helloMessage(0x0303, ciphers, extensions...)); shuffled.JA4 != want {
 		t.Errorf("JA4 of the shuffled hello %s", shuffled.JA4)
 	}
 }
 
 // TestJA4SaysWhatIsMissing: no name, no protocol, no extensions, an old version.
 func TestJA4SaysWhatIsMissing(t *testing.T) {
-	if f := notations(message(0x0301, nil)); f.JA4 != "t10i000000_000000000000_000000000000" {
+	if f := notations(helloMessage(0x0301, nil)); f.JA4 != "t10i000000_000000000000_000000000000" {
 		t.Errorf("JA4 %s", f.JA4)
 	}
 	odd := extension{16, []byte("\x00\x03\x02\xabZ")}
-	if f := notations(message(0x0303, nil, odd)); f.JA4 != "t12i0001aa_000000000000_000000000000" {
+	if f := notations(helloMessage(0x0303, nil, odd)); f.JA4 != "t12i0001aa_000000000000_000000000000" {
 		t.Errorf("JA4 %s", f.JA4)
 	}
 	if f := notations([]byte{1, 0, 0, 1, 3}); f != nil {

@@ -18,6 +18,9 @@ const (
 	frameHeader  = 9
 	maxFrameSize = 16384 // every peer takes frames of this size (RFC 9113 section 4.2)
 	firstWindow  = 65535 // RFC 9113 section 6.9.2
+	// ourWindow has room for any body that a page sends: how a client cuts one into
+	// frames is to be seen, not how quickly it is given room.
+	ourWindow = 1 << 20
 )
 
 // Frame is one HTTP/2 frame that the client sent.
@@ -72,7 +75,10 @@ func (c *conn2) serve() error {
 	if string(preface) != http2.ClientPreface {
 		return fmt.Errorf("HTTP/2 preface is %q", preface)
 	}
-	if err := c.framer.WriteSettings(); err != nil {
+	if err := c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: ourWindow}); err != nil {
+		return err
+	}
+	if err := c.framer.WriteWindowUpdate(0, ourWindow-firstWindow); err != nil {
 		return err
 	}
 	for {

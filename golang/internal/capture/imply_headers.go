@@ -25,7 +25,10 @@ var atTimes = []string{"cache-control", "pragma"}
 // ofConnection are the fields that HTTP/2 does not have (RFC 9113 section 8.2.2).
 var ofConnection = []string{"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 
-var kinds = []string{fingerprint.Navigate, fingerprint.Fetch, fingerprint.XHR, fingerprint.Image, fingerprint.WebSocket}
+var kinds = []string{
+	fingerprint.Navigate, fingerprint.Fetch, fingerprint.XHR, fingerprint.Image, fingerprint.WebSocket,
+	fingerprint.Redirected(fingerprint.Navigate), fingerprint.Redirected(fingerprint.Fetch),
+}
 
 // implyHeaders lays out every kind of request that was captured.
 func implyHeaders(p *fingerprint.Profile, seen []Seen, note func(string, ...any)) error {
@@ -38,13 +41,21 @@ func implyHeaders(p *fingerprint.Profile, seen []Seen, note func(string, ...any)
 			}
 		}
 	}
+	laidOut := make(map[string][]row) // by kind
 	for _, kind := range kinds {
+		base, again := strings.CutSuffix(kind, fingerprint.Redirected(""))
+		if again && laidOut[base] != nil {
+			places["h2"], places["http/1.1"] = laidOut[base], laidOut[base]
+		}
 		h2 := withRest(layOut(ofKind(samples, kind, "h2")), places["h2"])
 		h1 := withRest(layOut(ofKind(samples, kind, "http/1.1")), places["http/1.1"])
 		if h2 == nil && h1 != nil {
 			h2 = withoutConnection(h1)
 		}
-		if h2 != nil {
+		laidOut[kind] = h2
+		if again && h2 != nil {
+			p.Headers[kind] = namesOf(h2, laidOut[base])
+		} else if h2 != nil {
 			p.Headers[kind] = headerRows(h2)
 		}
 		if h1 != nil {
@@ -111,6 +122,12 @@ func layOut(samples []sample) []row {
 	layout := rowsOf(samples[first].fields)
 	for _, s := range samples {
 		layout = mergeRows(layout, rowsOf(s.fields))
+	}
+	for i, r := range layout {
+		missing := func(s sample) bool { return value(s.fields, r.name) == "" }
+		if slices.Contains(atTimes, r.key) && slices.ContainsFunc(samples, missing) {
+			layout[i].value, layout[i].place = "", true
+		}
 	}
 	return layout
 }

@@ -36,6 +36,7 @@ func impliedHTTP2(seen []Seen, note func(string, ...any)) fingerprint.HTTP2 {
 	h.WindowUpdate, h.PriorityFrames, h.PseudoOrder = opening.WindowUpdate, opening.PriorityFrames, opening.PseudoOrder
 	h.FirstStreamID = requests[0].Stream
 	h.StreamWindow, h.DataSize = streamWindow(best.Frames), dataSize(best.Frames)
+	h.Upload, h.SilentClose = impliedUpload(best, h.DataSize), closesSilently(seen)
 	h.HeadersPriority, h.UrgencyWeights = headersPriority(best.Frames, requests)
 	policies, exact := impliedPolicies(requests)
 	h.HPACK = policies[0].String()

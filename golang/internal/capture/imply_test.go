@@ -15,7 +15,7 @@ import (
 // hello11 is the hello of a client of TLS 1.2 that speaks HTTP/1.1.
 func hello11() Hex {
 	alpn := extension{16, []byte("\x00\x09\x08http/1.1")}
-	return message(0x0303, []uint16{0xc02f}, extension{0, []byte("\x00\x06\x00\x00\x03abc")}, extension{10, list16(23)}, extension{11, []byte{1, 0}}, alpn)
+	return helloMessage(0x0303, []uint16{0xc02f}, extension{0, []byte("\x00\x06\x00\x00\x03abc")}, extension{10, list16(23)}, extension{11, []byte{1, 0}}, alpn)
 }
 
 func request1(kind, method, target string, fields ...Field) Request {
@@ -191,4 +191,74 @@ func FuzzImply(f *testing.F) {
 			t.Errorf("%v, %v", p, err)
 		}
 	})
+}
+
+// TestFirefoxsCutsAreRecognised: by all bodies of a connection, one of them long.
+func TestFirefoxsCutsAreRecognised(t *testing.T) {
+	fields := []Field{{":method", "POST"}, {"cookie", "a=1"}, {"cookie", "b=2"}, {"te", "trailers"}}
+	long := Request{Method: "POST", Target: "/", Authority: "a", Stream: 1, Fields: fields, Body: Body{Length: 40000}}
+	head := int64(len("POST / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\ncookie: a=1; b=2\r\n\r\n"))
+	data := func(sizes ...int64) (frames []Frame) {
+		for _, size := range sizes {
+			frames = append(frames, Frame{Type: "DATA", Stream: 1, Length: uint32(size)})
+		}
+		return frames
+	}
+	right := data(2048-head, 16000, 14720, 1296, 40000-(2048-head)-16000-14720-1296)
+	for name, c := range map[string]struct {
+		frames   []Frame
+		requests []Request
+		want     bool
+	}{
+		"as Firefox":   {right, []Request{long}, true},
+		"otherwise":    {data(16000, 16000, 8000), []Request{long}, false},
+		"not all":      {right, []Request{long, {Stream: 3, Body: Body{Length: 5}}}, false},
+		"nothing long": {nil, nil, false},
+	} {
+		if got := impliedUpload(&Seen{Frames: c.frames, Requests: c.requests}, 16000); (got != nil) != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestSilentCloseIsSeen where the server has asked a client to go.
+func TestSilentCloseIsSeen(t *testing.T) {
+	asked, other := []Request{{Target: "/pages/again"}}, []Request{{Target: "/pages/all"}}
+	h2 := Connection{Protocol: "h2"}
+	goAway := []Frame{{Type: "GOAWAY"}}
+	for name, c := range map[string]struct {
+		seen []Seen
+		want bool
+	}{
+		"silent":      {[]Seen{{Connection: h2, Requests: asked}, {Connection: h2, Requests: other}}, true},
+		"with a word": {[]Seen{{Connection: h2, Requests: asked, Frames: goAway}}, false},
+		"not asked":   {[]Seen{{Connection: h2, Requests: other}}, false},
+		"HTTP/1.1":    {[]Seen{{Requests: asked}}, false},
+	} {
+		if got := closesSilently(c.seen); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestRequestsAfterARedirectHaveALayout: the order is theirs, the values are the
+// kind's where they are the same; what comes at times is a place.
+func TestRequestsAfterARedirectHaveALayout(t *testing.T) {
+	host, agent, accept := Field{"Host", "a"}, Field{"User-Agent", "me"}, Field{"Accept", "*/*"}
+	p := implied(t,
+		request1("navigate", "GET", Start, host, agent, accept),
+		request1("navigate", "GET", "/pages/again", host, Field{"Cache-Control", "max-age=0"}, accept, agent),
+		request1("navigate", "GET", "/pages/resumed", host, accept, agent, Field{"Cookie", "c=1"}),
+	)
+	if got, want := names(p.Layout("navigate-redirected", "http/1.1")), "Host Cache-Control Accept=*/* User-Agent=me Cookie *"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if got, want := names(p.Layout("navigate", "http/1.1")), "Host User-Agent=me Accept=*/* *"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	for _, row := range p.Headers["navigate-redirected"] {
+		if !row.Place {
+			t.Errorf("%s has a value of its own", row.Name)
+		}
+	}
 }

@@ -8,22 +8,24 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 )
 
-// Whoever opens /pages/all with a browser makes it send every kind of request,
+// Whoever opens /pages/start with a browser makes it send every kind of request,
 // each to a path that names its kind. The last one is to Done.
 const (
 	pages = "/pages/"
-	Start = pages + "all"
+	Start = pages + "start"
 	Done  = pages + "done"
 )
 
 // page is what a path of pages answers; ends says that the connection goes with
-// it, so that the next request needs another one and offers a session.
+// it, so that the next request needs another one and offers a session; followed,
+// that it is only asked for by who follows a redirect.
 type page struct {
-	kind   string
-	ends   bool
-	status int
-	fields []Field
-	body   string
+	kind     string
+	ends     bool
+	followed bool
+	status   int
+	fields   []Field
+	body     string
 }
 
 //go:embed pages/all.html
@@ -47,12 +49,16 @@ var pageCookies = []Field{
 }
 
 var allPages = map[string]page{
-	"all":       {kind: fingerprint.Navigate, fields: append([]Field{{"content-type", html}}, pageCookies...), body: pageAll},
+	"start":     {kind: fingerprint.Navigate, status: 303, fields: []Field{{"location", pages + "all"}}},
+	"all":       {kind: fingerprint.Navigate, followed: true, fields: append([]Field{{"content-type", html}}, pageCookies...), body: pageAll},
 	"navigate":  {kind: fingerprint.Navigate, fields: []Field{{"content-type", html}}, body: "<!doctype html>"},
 	"form":      {kind: fingerprint.Navigate, status: 303, fields: []Field{{"location", pages + "again"}}},
-	"again":     {kind: fingerprint.Navigate, ends: true, fields: []Field{{"content-type", html}}, body: pageAgain},
-	"resumed":   {kind: fingerprint.Navigate, fields: []Field{{"content-type", html}}, body: pageResumed},
+	"again":     {kind: fingerprint.Navigate, followed: true, ends: true, fields: []Field{{"content-type", html}}, body: pageAgain},
+	"turn":      {kind: fingerprint.Navigate, status: 303, fields: []Field{{"location", pages + "resumed"}}},
+	"resumed":   {kind: fingerprint.Navigate, followed: true, fields: []Field{{"content-type", html}}, body: pageResumed},
 	"fetch":     {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
+	"moved":     {kind: fingerprint.Fetch, status: 303, fields: []Field{{"location", pages + "fetched"}}},
+	"fetched":   {kind: fingerprint.Fetch, followed: true, fields: []Field{{"content-type", "text/plain"}}},
 	"upload":    {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
 	"done":      {kind: fingerprint.Fetch, fields: []Field{{"content-type", "text/plain"}}},
 	"xhr":       {kind: fingerprint.XHR, fields: []Field{{"content-type", "text/plain"}}},

@@ -85,8 +85,8 @@ func TestPagesAreServedOverBothVersions(t *testing.T) {
 		if _, err := c.Get(server.URL() + Done); err != nil {
 			t.Fatal(err)
 		}
-		seen := logOf(t, server, Want{Requests: 4, Target: Done})
-		if len(seen.Connections) != 2 || len(seen.Connections[1].Requests) != 1 || seen.Connections[1].Requests[0].Number != 4 {
+		seen := logOf(t, server, Want{Requests: 5, Target: Done})
+		if len(seen.Connections) != 2 || len(seen.Connections[1].Requests) != 1 || seen.Connections[1].Requests[0].Number != 5 {
 			t.Errorf("%s: %d connections", protocol, len(seen.Connections))
 		}
 	}

@@ -15,7 +15,7 @@ func (x *Exchange) compose() {
 	i, h := &x.intent, &x.hop
 	authority := x.authority()
 	h2 := h.conn.Protocol == "h2"
-	m := merge{layout: x.session.layoutFor(i.kind, h2, i.foreign), changes: i.changes, order: x.request.HeaderOrder, h2: h2}
+	m := merge{layout: x.session.layoutFor(i, h2), changes: i.changes, order: x.request.HeaderOrder, h2: h2}
 	if m.order == nil {
 		m.order = x.session.config.HeaderOrder
 	}

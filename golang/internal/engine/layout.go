@@ -146,16 +146,20 @@ func forForeign(changes []envelope.HeaderChange) []envelope.HeaderChange {
 var kinds = [...]string{fingerprint.Navigate, fingerprint.Fetch, fingerprint.XHR, fingerprint.Image, fingerprint.WebSocket}
 
 // layoutFor returns the layout of a request; it is made once.
-func (s *Session) layoutFor(kind string, h2, foreign bool) layout {
-	index := slices.Index(kinds[:], kind) * 4
+func (s *Session) layoutFor(i *intent, h2 bool) layout {
+	index, kind := slices.Index(kinds[:], i.kind)*8, i.kind
 	protocol, changes := "http/1.1", s.config.Headers
 	if h2 {
 		index++
 		protocol = "h2"
 	}
-	if foreign {
+	if i.foreign {
 		index += 2
 		changes = forForeign(changes)
+	}
+	if i.hops > 0 {
+		index += 4
+		kind = fingerprint.Redirected(kind)
 	}
 	if made := s.layouts[index].Load(); made != nil {
 		return *made

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/engine/target"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/message"
 )
 
@@ -101,6 +102,10 @@ func (i *intent) after(status int, to *target.URL, session []envelope.HeaderChan
 	if status == 303 && i.method != "HEAD" || (status == 301 || status == 302) && i.method == "POST" {
 		next.method, next.hasBody, next.length = "GET", false, 0
 		next.changes = without(next.changes, session, describesBody)
+		if i.kind == fingerprint.Navigate || i.url.SameOrigin(to) {
+			// Origin goes with GET only where a script asks another origin (Fetch section 3.2).
+			next.changes = without(next.changes, session, func(name string) bool { return same(name, "Origin") })
+		}
 	}
 	if i.url.SameOrigin(to) {
 		next.url = to.InheritUserinfo(i.url)

@@ -386,3 +386,53 @@ func TestLayoutsAreKeptApart(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A browser adds fields anew for a request that follows a redirect: the profile
+// says in which order.
+func TestRedirectsHaveTheProfilesOrder(t *testing.T) {
+	config := defaults(t)
+	config.Profile = profileNamed(t, "chrome-156-linux")
+	hops := trip(t, config, get(secureA), "", to(302, "/b"))
+	before := func(at int, one, other string) bool {
+		text := lines(hops[at].Fields)
+		return strings.Index(text, one+": ") < strings.Index(text, other+": ")
+	}
+	if !before(0, "sec-ch-ua", "User-Agent") || !before(1, "User-Agent", "sec-ch-ua") {
+		t.Errorf("first\n%s\nthen\n%s", lines(hops[0].Fields), lines(hops[1].Fields))
+	}
+	if len(hops[0].Fields) != len(hops[1].Fields) {
+		t.Errorf("%d fields became %d", len(hops[0].Fields), len(hops[1].Fields))
+	}
+}
+
+// Origin stays behind where a navigation, or a script that asks its own origin,
+// goes on with GET.
+func TestOriginGoesWithWhatNeedsIt(t *testing.T) {
+	for _, c := range []struct {
+		kind, location string
+		status         int
+		kept           bool
+	}{
+		{"navigate", "/b", 303, false},
+		{"navigate", b, 302, false},
+		{"fetch", "/b", 303, false},
+		{"fetch", b, 303, true},
+		{"fetch", "/b", 307, true},
+	} {
+		r := post(a)
+		r.Kind, r.Headers = c.kind, headers("Origin: http://a.example")
+		hops := trip(t, defaults(t), r, "body", to(c.status, c.location))
+		expectCrossed(t, hops, "Origin", true, c.kept)
+	}
+}
+
+// A WebSocket asks for a connection of its own.
+func TestWebSocketHasItsOwnConnection(t *testing.T) {
+	for kind, want := range map[string]bool{"websocket": true, "fetch": false} {
+		r := get(secureA)
+		r.Kind = kind
+		if hops := trip(t, defaults(t), r, ""); hops[0].origin.WebSocket != want {
+			t.Errorf("%s: %+v", kind, hops[0].origin)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/transport"
@@ -43,7 +44,7 @@ func (x *Exchange) retry(after error) error {
 
 func (x *Exchange) attempt(fresh bool) (err error) {
 	h, u := &x.hop, x.intent.url
-	origin := transport.Origin{Scheme: u.Scheme, Host: u.Host, Port: u.Port}
+	origin := transport.Origin{Scheme: u.Scheme, Host: u.Host, Port: u.Port, WebSocket: x.intent.kind == fingerprint.WebSocket}
 	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, origin, fresh); err != nil {
 		h.stream = nil
 		return err

@@ -36,7 +36,7 @@ type Session struct {
 	jar     *cookie.Jar
 	known   connections
 	urls    target.Cache
-	layouts [len(kinds) * 4]atomic.Pointer[layout]
+	layouts [len(kinds) * 8]atomic.Pointer[layout]
 }
 
 // OptionError is a value of a session's configuration that cannot be used.
@@ -144,6 +144,8 @@ func http2Config(config *envelope.Session, profile *fingerprint.HTTP2) http2.Con
 		StreamWindow:     profile.StreamWindow,
 		UrgencyWeights:   profile.UrgencyWeights,
 		DataSize:         profile.DataSize,
+		Upload:           (*http2.Upload)(profile.Upload),
+		SilentClose:      profile.SilentClose,
 		FirstStreamID:    profile.FirstStreamID,
 		PseudoOrder:      profile.PseudoOrder,
 		HPACK:            policies[profile.HPACK],

@@ -101,6 +101,7 @@ func (o *outline) over(base *Profile) (*Profile, error) {
 	t := &p.TLS
 	t.Ciphers = slices.Clone(o.ciphers)
 	t.ExtensionOrder = o.order
+	t.WebSocket = nil // what the notation says is sent, whatever for
 	t.MaxVersion, t.MinVersion = o.version, min(base.TLS.MinVersion, o.version)
 	t.Extensions = make([]Extension, 0, len(o.extensions)+2)
 	for _, code := range o.extensions {

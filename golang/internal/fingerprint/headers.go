@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,14 @@ const (
 var fallback = map[string]string{
 	Navigate: "", Fetch: Navigate, XHR: Fetch, Image: Fetch, WebSocket: Fetch,
 }
+
+// redirected ends the name of a kind's layout for requests that follow a
+// redirect: browsers add some of their fields anew then, in other places. What
+// is a name alone in it has the value that the kind has.
+const redirected = "-redirected"
+
+// Redirected names that layout.
+func Redirected(kind string) string { return kind + redirected }
 
 // Rest is the name of the place where fields go that have no place of their own.
 const Rest = "*"
@@ -47,9 +56,9 @@ type HTTP1 struct {
 
 type layoutKey struct{ kind, protocol string }
 
-// Layout returns the fields of a request of a kind over a protocol ("http/1.1"
-// or "h2") in wire order, with names in that protocol's case. The slots are
-// shared and must not be changed.
+// Layout returns the fields of a request of a kind, or of Redirected of it, over a
+// protocol ("http/1.1" or "h2") in wire order, with names in that protocol's
+// case. The slots are shared and must not be changed.
 func (p *Profile) Layout(kind, protocol string) []Slot {
 	return p.layouts[layoutKey{kind, protocol}]
 }
@@ -65,16 +74,46 @@ func (p *Profile) layOut() error {
 	if err := p.checkHeaders(); err != nil {
 		return err
 	}
-	p.layouts = make(map[layoutKey][]Slot, 2*len(fallback))
+	p.layouts = make(map[layoutKey][]Slot, 4*len(fallback))
 	for kind := range fallback {
-		from := kind
-		for p.Headers[from] == nil {
-			from = fallback[from]
+		from := p.describedKind(kind)
+		rows, names := p.Headers[from], p.HTTP1.Headers[from]
+		p.setLayouts(kind, rows, names)
+		if again := p.Headers[Redirected(from)]; again != nil {
+			rows = valued(again, rows)
+			names = valued(p.HTTP1.Headers[Redirected(from)], rows, names)
 		}
-		p.layouts[layoutKey{kind, "h2"}] = layoutH2(p.Headers[from])
-		p.layouts[layoutKey{kind, "http/1.1"}] = layoutH1(p.HTTP1.Headers[from], p.Headers[from])
+		p.setLayouts(Redirected(kind), rows, names)
 	}
 	return nil
+}
+
+// describedKind is the kind whose headers a kind has.
+func (p *Profile) describedKind(kind string) string {
+	for p.Headers[kind] == nil {
+		kind = fallback[kind]
+	}
+	return kind
+}
+
+func (p *Profile) setLayouts(kind string, rows, names []HeaderRow) {
+	p.layouts[layoutKey{kind, "h2"}] = layoutH2(rows)
+	p.layouts[layoutKey{kind, "http/1.1"}] = layoutH1(names, rows)
+}
+
+// valued gives rows that are a name alone the value that others have for it, the
+// first ones first; nil stays nil.
+func valued(names []HeaderRow, others ...[]HeaderRow) []HeaderRow {
+	rows := slices.Clone(names)
+	for i := range rows {
+		for _, other := range others {
+			at := slices.IndexFunc(other, func(r HeaderRow) bool { return !r.Place && strings.EqualFold(r.Name, rows[i].Name) })
+			if at >= 0 && rows[i].Place {
+				rows[i].Value, rows[i].Place = other[at].Value, false
+			}
+		}
+	}
+	return rows
 }
 
 func (p *Profile) checkHeaders() error {
@@ -83,7 +122,7 @@ func (p *Profile) checkHeaders() error {
 	}
 	for path, kinds := range map[string]map[string][]HeaderRow{"headers": p.Headers, "http1.headers": p.HTTP1.Headers} {
 		for kind, rows := range kinds {
-			if !ValidKind(kind) {
+			if !ValidKind(strings.TrimSuffix(kind, redirected)) {
 				return fmt.Errorf("%s.%s: no such kind of request", path, kind)
 			}
 			if p.Headers[kind] == nil {
@@ -139,17 +178,7 @@ func layoutH1(names, rows []HeaderRow) []Slot {
 	if names == nil {
 		return append([]Slot{{Name: "Host", Place: true}}, toSlots(rows)...)
 	}
-	values := make(map[string]HeaderRow, len(rows))
-	for _, row := range rows {
-		values[strings.ToLower(row.Name)] = row
-	}
-	slots := toSlots(names)
-	for i := range slots {
-		if row, ok := values[strings.ToLower(slots[i].Name)]; ok && slots[i].Place {
-			slots[i].Value, slots[i].Place = row.Value, row.Place
-		}
-	}
-	return slots
+	return toSlots(valued(names, rows))
 }
 
 // Explicit returns the profile as Document does, with nothing left to a rule:
@@ -160,9 +189,16 @@ func (p *Profile) Explicit() []byte {
 		full.HTTP2.DataSize = maxDataSize
 	}
 	full.Headers, full.HTTP1.Headers = make(map[string][]HeaderRow), make(map[string][]HeaderRow)
-	for kind := range fallback {
-		full.Headers[kind] = toRows(p.Layout(kind, "h2"))
-		full.HTTP1.Headers[kind] = toRows(p.Layout(kind, "http/1.1"))
+	for key, slots := range p.layouts {
+		kind, again := strings.CutSuffix(key.kind, redirected)
+		if again && p.Headers[Redirected(p.describedKind(kind))] == nil {
+			continue // it is the kind's
+		}
+		if key.protocol == "h2" {
+			full.Headers[key.kind] = toRows(slots)
+		} else {
+			full.HTTP1.Headers[key.kind] = toRows(slots)
+		}
 	}
 	return full.Document()
 }

@@ -23,8 +23,11 @@ func TestLayoutIsTheBrowsers(t *testing.T) {
 		kind, protocol string
 		want           string
 	}{
-		{chrome, Navigate, "h2", "content-length sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform upgrade-insecure-requests content-type * user-agent origin accept sec-fetch-site sec-fetch-mode sec-fetch-user sec-fetch-dest referer accept-encoding accept-language cookie priority"},
-		{chrome, Navigate, "http/1.1", "Host Connection Content-Length sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform Upgrade-Insecure-Requests Content-Type * User-Agent Origin Accept Sec-Fetch-Site Sec-Fetch-Mode Sec-Fetch-User Sec-Fetch-Dest Referer Accept-Encoding Accept-Language Cookie"},
+		{chrome, Navigate, "h2", "content-length cache-control sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform upgrade-insecure-requests content-type * user-agent origin accept sec-fetch-site sec-fetch-mode sec-fetch-user sec-fetch-dest referer accept-encoding accept-language cookie priority"},
+		{chrome, Navigate, "http/1.1", "Host Connection Content-Length Cache-Control sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform Upgrade-Insecure-Requests Content-Type * User-Agent Origin Accept Sec-Fetch-Site Sec-Fetch-Mode Sec-Fetch-User Sec-Fetch-Dest Referer Accept-Encoding Accept-Language Cookie"},
+		{chrome, Redirected(Navigate), "h2", "cache-control upgrade-insecure-requests * user-agent accept sec-fetch-site sec-fetch-mode sec-fetch-user sec-fetch-dest sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform referer accept-encoding accept-language cookie priority"},
+		{firefox, Redirected(Navigate), "http/1.1", "Host User-Agent Accept Accept-Language Accept-Encoding * Referer Connection Cookie Upgrade-Insecure-Requests Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User Priority"},
+		{firefox, WebSocket, "http/1.1", "Host User-Agent Accept Accept-Language Accept-Encoding Sec-WebSocket-Version * Origin Sec-WebSocket-Extensions Sec-WebSocket-Key Connection Cookie Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Pragma Cache-Control Upgrade"},
 		{chrome, Fetch, "h2", "content-length sec-ch-ua-platform * user-agent sec-ch-ua content-type sec-ch-ua-mobile accept origin sec-fetch-site sec-fetch-mode sec-fetch-dest referer accept-encoding accept-language cookie priority"},
 		{firefox, Navigate, "h2", "user-agent accept accept-language accept-encoding content-type * content-length origin referer cookie upgrade-insecure-requests sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user priority te"},
 		{firefox, Navigate, "http/1.1", "Host User-Agent Accept Accept-Language Accept-Encoding Content-Type * Content-Length Origin Connection Referer Cookie Upgrade-Insecure-Requests Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User Priority"},
@@ -119,8 +122,35 @@ func TestExplicitProfileIsTheSame(t *testing.T) {
 				t.Errorf("%s: %s over %s became %+v", p.Name, key.kind, key.protocol, full.layouts[key])
 			}
 		}
-		if len(full.HTTP1.Headers) != len(fallback) || string(full.Explicit()) != string(p.Explicit()) {
+		if len(full.HTTP1.Headers) < len(fallback) || string(full.Explicit()) != string(p.Explicit()) {
 			t.Errorf("%s: something was left to a rule", p.Name)
+		}
+	}
+}
+
+// What follows a redirect has the kind's values in an order of its own, and the
+// kind's layout where the profile knows no other.
+func TestRedirectedRequestsHaveTheKindsValues(t *testing.T) {
+	p := load(t, "chrome-156-linux")
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		kind := make(map[string]Slot)
+		for _, slot := range p.Layout(Navigate, protocol) {
+			kind[slot.Name] = slot
+		}
+		again := p.Layout(Redirected(Navigate), protocol)
+		for _, slot := range again {
+			if want := kind[slot.Name]; slot != want {
+				t.Errorf("%s: %+v, want %+v", protocol, slot, want)
+			}
+		}
+		if names(again) == names(p.Layout(Navigate, protocol)) {
+			t.Errorf("%s: the order is the same", protocol)
+		}
+		if got, want := p.Layout(Redirected(Image), protocol), p.Layout(Image, protocol); !slices.Equal(got, want) {
+			t.Errorf("%s: %s, want %s", protocol, names(got), names(want))
+		}
+		if got, want := p.Layout(Redirected(WebSocket), protocol), p.Layout(WebSocket, protocol); !slices.Equal(got, want) {
+			t.Errorf("%s: %s, want %s", protocol, names(got), names(want))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 type HelloOptions struct {
 	ServerName string   // "" or an IP address: no server_name
 	Protocols  []string // those of the profile's ALPN that are allowed; nil: all
+	Without    []string // types of extensions that are left out
 	MinVersion uint16   // refuse an older one, though the hello still offers it; 0: as the profile
 	// PSKLength is how long the pre_shared_key extension will be when a TLS 1.3
 	// session is offered, header included.
@@ -40,6 +41,9 @@ func (p *Profile) Hello(o HelloOptions) (*utls.ClientHelloSpec, error) {
 	extensions := make([]utls.TLSExtension, 0, len(t.Extensions))
 	for _, i := range t.order() {
 		e := &t.Extensions[i]
+		if slices.Contains(o.Without, e.Type) {
+			continue
+		}
 		if built := extensionTypes[e.Type].build(e, &o); built != nil {
 			extensions = append(extensions, built)
 		}

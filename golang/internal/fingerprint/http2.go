@@ -16,11 +16,23 @@ type HTTP2 struct {
 	PriorityFrames  []PriorityFrame `json:"priority_frames,omitempty"`  // sent before the first request
 	HeadersPriority *Priority       `json:"headers_priority,omitempty"` // of HEADERS frames; nil: no priority flag
 	// UrgencyWeights are eight: the weight follows the urgency, 0 to 7, of the priority field.
-	UrgencyWeights []int  `json:"urgency_weights,omitempty"`
-	DataSize       int    `json:"data_size,omitempty"` // most content of a DATA frame; 0: as much as every peer takes
-	FirstStreamID  uint32 `json:"first_stream_id,omitempty"`
-	PseudoOrder    string `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
-	HPACK          string `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
+	UrgencyWeights []int `json:"urgency_weights,omitempty"`
+	DataSize       int   `json:"data_size,omitempty"` // most content of a DATA frame; 0: as much as every peer takes
+	// Upload says more of how bodies are cut into DATA frames; nil: into pieces of DataSize.
+	Upload        *Upload `json:"upload,omitempty"`
+	FirstStreamID uint32  `json:"first_stream_id,omitempty"`
+	PseudoOrder   string  `json:"pseudo_order,omitempty"` // m method, a authority, s scheme, p path
+	HPACK         string  `json:"hpack,omitempty"`        // whose encoder: "quiche", "gecko" or "plain"
+	SilentClose   bool    `json:"silent_close,omitempty"` // end a connection without GOAWAY where nothing is wrong
+}
+
+// Upload is a client that takes requests as texts, the head as HTTP/1.1 writes
+// it and the body behind it, and cuts those: at every multiple of Buffer, and at
+// the end of each turn, of which the first takes First bytes and the others Turn.
+type Upload struct {
+	First  int `json:"first"`
+	Turn   int `json:"turn"`
+	Buffer int `json:"buffer"`
 }
 
 // Setting is one entry of the SETTINGS frame, [id, value] in the document.
@@ -67,6 +79,8 @@ func (h *HTTP2) check() error {
 		return errors.New("http2.window_update: the window would pass 2^31-1 (RFC 9113 section 6.9.1)")
 	case h.DataSize < 0 || h.DataSize > maxDataSize:
 		return fmt.Errorf("http2.data_size: not from 0 to %d", maxDataSize)
+	case h.Upload != nil && min(h.Upload.First, h.Upload.Turn, h.Upload.Buffer) < 1:
+		return errors.New("http2.upload: first, turn and buffer are numbers of bytes, 1 or more")
 	case h.StreamWindow > maxWindow:
 		return errors.New("http2.stream_window: more than 2^31-1")
 	}

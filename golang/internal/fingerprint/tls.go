@@ -17,6 +17,7 @@ type TLS struct {
 	CompressionMethods []int       `json:"compression_methods"`
 	ExtensionOrder     string      `json:"extension_order"` // "fixed", or "shuffle" per connection
 	Extensions         []Extension `json:"extensions"`
+	WebSocket          *Variation  `json:"websocket,omitempty"` // nil: it offers HTTP/1.1 alone
 }
 
 // Extension is one entry of the ClientHello. Type says which other fields
@@ -76,6 +77,11 @@ func (t *TLS) check() error {
 		return errors.New("tls.ciphers: missing")
 	case t.ExtensionOrder != orderFixed && t.ExtensionOrder != orderShuffle:
 		return fmt.Errorf("tls.extension_order: %q is neither fixed nor shuffle", t.ExtensionOrder)
+	}
+	if v := t.WebSocket; v != nil {
+		if err := v.check(); err != nil {
+			return fmt.Errorf("tls.websocket.%w", err)
+		}
 	}
 	return t.checkExtensions()
 }

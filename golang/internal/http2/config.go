@@ -35,10 +35,12 @@ type Config struct {
 	// UrgencyWeights are the weights of HEADERS by the urgency, 0 to 7, in the
 	// request's priority field; nil: that of HeadersPriority always.
 	UrgencyWeights []int
-	DataSize       int    // most content of a DATA frame; 0: 16384
+	DataSize       int // most content of a DATA frame; 0: 16384
+	Upload         *Upload
 	FirstStreamID  uint32 // 0: 1
 	PseudoOrder    string // of m(ethod), a(uthority), s(cheme), p(ath); "": "masp"
 	HPACK          hpack.Policy
+	SilentClose    bool // no GOAWAY where nothing is wrong
 
 	MaxHeaderBytes   int64 // of a header or trailer section, counted as RFC 9113 section 10.5.1 does; 0: 256 KiB
 	MaxInformational int   // 1xx responses before the final one; 0: 8

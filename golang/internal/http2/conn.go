@@ -229,7 +229,8 @@ func (c *Conn) started() bool { return c.nextID != c.cfg.FirstStreamID }
 // way, because closing may wait and needs no lock.
 func (c *Conn) unlock() {
 	ending := c.err != nil && !c.closed
-	telling := ending && !c.quiet && !c.flushing && c.broken == nil && c.started()
+	silent := c.quiet || c.cfg.SilentClose && c.code == http2.ErrCodeNo
+	telling := ending && !silent && !c.flushing && c.broken == nil && c.started()
 	if ending {
 		c.closed = true
 		c.admit()

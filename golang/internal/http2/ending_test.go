@@ -3,6 +3,7 @@ package http2
 import (
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -226,4 +227,34 @@ func TestStreamsWaitUntilAnyIsAllowed(t *testing.T) {
 		close(none)
 	}()
 	works(t, c)
+}
+
+// Who closes silently sends no GOAWAY, but says what was wrong.
+func TestSilentCloseSaysOnlyWhatIsWrong(t *testing.T) {
+	cfg := chrome
+	cfg.SilentClose = true
+	for _, wrong := range []bool{false, true} {
+		told := make(chan bool, 1)
+		c := against(t, cfg, nil, func(p *peer) {
+			stream := p.request()
+			p.respond(stream, true, ":status", "204")
+			if wrong {
+				p.must(p.WriteData(0, false, nil))
+			}
+			defer func() { told <- recover() == nil }()
+			await[*xhttp2.GoAwayFrame](p)
+		})
+		if _, _, err := exchange(c, get("/")); err != nil {
+			t.Fatal(err)
+		}
+		if wrong {
+			for c.Alive() {
+				runtime.Gosched()
+			}
+		}
+		c.Close()
+		if got := <-told; got != wrong {
+			t.Errorf("GOAWAY: %v, want %v", got, wrong)
+		}
+	}
 }

@@ -168,3 +168,29 @@ func TestUrgencyWeights(t *testing.T) {
 		}
 	}
 }
+
+// Whatever its case, TE is sent where it says trailers and nothing else.
+func TestTEIsSentForTrailersAlone(t *testing.T) {
+	fields := make(chan string, 2)
+	c := against(t, chrome, nil, func(p *peer) {
+		for {
+			f := await[*xhttp2.MetaHeadersFrame](p)
+			sent := "none"
+			for _, field := range f.RegularFields() {
+				if field.Name == "te" {
+					sent = field.Value
+				}
+			}
+			fields <- sent
+			p.respond(f.StreamID, true, ":status", "204")
+		}
+	})
+	for value, want := range map[string]string{"Trailers": "Trailers", "trailers, gzip": "none"} {
+		if _, _, err := exchange(c, get("/", message.Field{Name: "TE", Value: value})); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-fields; got != want {
+			t.Errorf("TE: %s becomes %s", value, got)
+		}
+	}
+}

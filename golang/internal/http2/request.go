@@ -86,7 +86,7 @@ func pseudo(letter byte, req *message.Request) (name, value string) {
 func (c *Conn) encodeFields(block []byte, fields message.Fields) []byte {
 	for _, f := range fields {
 		name := strings.ToLower(f.Name)
-		if connectionSpecific(name) || name == "host" || name == "te" && f.Value != "trailers" {
+		if connectionSpecific(name) || name == "host" || name == "te" && !strings.EqualFold(f.Value, "trailers") {
 			continue
 		}
 		block = c.enc.Append(block, name, f.Value)

@@ -21,6 +21,7 @@ type Stream struct {
 	request     *message.Request
 	method      string
 	sent        int64 // bytes of the body
+	pieces      pieces
 	sendWin     int64
 	mark        uint64 // where the head begins in all that was ever to be sent
 	localClosed bool
@@ -59,6 +60,7 @@ func (s *Stream) WriteHead(req *message.Request) error {
 	defer s.c.unlock()
 	s.request, s.method = req, req.Method
 	if req.HasBody {
+		s.pieces = newPieces(&s.c.cfg, req)
 		return nil
 	}
 	return s.flushHead(true)

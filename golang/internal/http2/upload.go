@@ -61,27 +61,27 @@ func (s *Stream) answered() bool {
 
 // sendData queues as much of p as the windows allow. A body of known length
 // ends with its last byte, unless trailers are announced.
-func (s *Stream) sendData(p []byte) int {
+func (s *Stream) sendData(p []byte) (n int) {
 	c := s.c
-	n := int(min(int64(len(p)), s.sendWin, c.sendWin, highWater))
-	s.sendWin -= int64(n)
-	c.sendWin -= int64(n)
-	s.sent += int64(n)
 	c.idle = 0
-	end := s.sent == s.request.Length && !s.request.Fields.Has("trailer")
-	for rest := p[:n]; len(rest) > 0; {
-		// Browsers read a body in pieces of this size; a window cuts one of them
-		// in two (measured, Chromium 156).
-		piece := c.cfg.DataSize - int((s.sent-int64(len(rest)))%int64(c.cfg.DataSize))
-		size := min(len(rest), piece, int(c.peer.maxFrame))
-		c.out = appendData(c.out, s.id, rest[:size], end && size == len(rest))
+	for n < len(p) && n < highWater {
+		size := int(min(int64(len(p)-n), s.sendWin, c.sendWin, int64(s.pieces.next()), int64(c.peer.maxFrame)))
+		if size <= 0 {
+			s.pieces.stall()
+			break
+		}
+		s.sendWin -= int64(size)
+		c.sendWin -= int64(size)
+		s.sent += int64(size)
+		s.pieces.at += int64(size)
+		end := s.sent == s.request.Length && !s.request.Fields.Has("trailer")
+		c.out = appendData(c.out, s.id, p[n:n+size], end)
 		if size+frameHeaderSize <= recordSize {
 			c.cut()
 		}
-		rest = rest[size:]
-	}
-	if end {
-		s.endLocal()
+		if n += size; end {
+			s.endLocal()
+		}
 	}
 	return n
 }

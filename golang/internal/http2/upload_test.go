@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,116 @@ func TestDataFramesAreOfTheProfilesSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
+}
+
+// gecko is Firefox' way with bodies.
+var gecko = Upload{First: 2048, Turn: 32016, Buffer: 32768}
+
+// sizes reads the DATA frames of a body and returns how long they are.
+func sizes(p *peer, length int) (list []int) {
+	for total := 0; total < length; {
+		n := len(await[*xhttp2.DataFrame](p).Data())
+		list = append(list, n)
+		total += n
+	}
+	return list
+}
+
+// A body is cut as Firefox cuts it: by turns and by its buffer, which the head
+// fills first (the sizes are those that Firefox 153 sent with this head's length).
+func TestBodyIsCutInTurns(t *testing.T) {
+	const length = 100_000
+	cfg := chrome
+	cfg.DataSize, cfg.Upload = 16000, &gecko
+	want := []int{1661, 16000, 14720, 1296, 16000, 15472, 544, 16000, 16000, 16, 208, 2083}
+	req := post("/", length)
+	req.Fields = message.Fields{{Name: "te", Value: "trailers"}}
+	req.Fields = append(req.Fields, message.Field{Name: "padding", Value: strings.Repeat("x", 387-int(headLength(req))-len("padding: \r\n"))})
+	if !gecko.Explains(req, 16000, want) || gecko.Explains(req, 16000, want[1:]) || gecko.Explains(req, 16375, want) {
+		t.Error("the sizes are not explained")
+	}
+	done := make(chan []int, 1)
+	c := against(t, cfg, wide, func(p *peer) {
+		p.grant()
+		done <- sizes(p, length)
+		p.drain()
+	})
+	upload(t, c, req)
+	if got := <-done; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Where a window ends, a turn of Firefox' does, and Chromium goes on with the
+// piece that it had begun.
+func TestWindowsEndPieces(t *testing.T) {
+	const length = 100_000
+	for name, c := range map[string]struct {
+		upload *Upload
+		size   int
+		want   []int
+	}{
+		"gecko":    {&gecko, 16000, []int{1661, 16000, 14720, 1296, 16000, 15472, 386, 16000, 16000, 16, 366, 2083}},
+		"chromium": {nil, 16375, []int{16375, 16375, 16375, 16375, 35, 16340, 16375, 1750}},
+	} {
+		cfg := chrome
+		cfg.DataSize, cfg.Upload = c.size, c.upload
+		req := post("/", length)
+		req.Fields = message.Fields{{Name: "padding", Value: strings.Repeat("x", 387-int(headLength(req))-len("padding: \r\n"))}}
+		done := make(chan []int, 1)
+		conn := against(t, cfg, nil, func(p *peer) {
+			first := sizes(p, 65535)
+			p.must(p.WriteWindowUpdate(0, length))
+			p.must(p.WriteWindowUpdate(1, length))
+			done <- append(first, sizes(p, length-65535)...)
+			p.drain()
+		})
+		s := send(t, conn, limited(), req)
+		if _, err := s.Write(make([]byte, length)); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-done; !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A long body is not cut where the buffer for sending is full.
+func TestLongBodiesAreCutAlike(t *testing.T) {
+	const length = 100 * 16375
+	cfg := chrome
+	cfg.DataSize = 16375
+	done := make(chan []int, 1)
+	c := against(t, cfg, wide, func(p *peer) {
+		p.grant()
+		done <- sizes(p, length)
+		p.drain()
+	})
+	upload(t, c, post("/", length))
+	if got := <-done; len(got) != 100 || slices.Max(got) != 16375 {
+		t.Errorf("%v", got)
+	}
+}
+
+// wide gives a server windows that no body of these tests ends.
+var wide = []xhttp2.Setting{{ID: xhttp2.SettingInitialWindowSize, Val: 1 << 22}}
+
+// grant opens the connection's window as wide and lets the client begin.
+func (p *peer) grant() {
+	p.must(p.WriteWindowUpdate(0, 1<<22))
+	p.respond(p.request(), false, ":status", "100")
+}
+
+// upload sends a body once the windows are known.
+func upload(t *testing.T, c *Conn, req *message.Request) {
+	t.Helper()
+	s := send(t, c, limited(), req)
+	if goOn, err := s.AwaitContinue(10 * time.Second); !goOn || err != nil {
+		t.Fatal(goOn, err)
+	}
+	if _, err := s.Write(make([]byte, req.Length)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fill writes until that ends.

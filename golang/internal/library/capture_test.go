@@ -48,6 +48,7 @@ func (b *bench) ask(target uint64, m any) any {
 // session makes a client with a profile's document.
 func (b *bench) session(document string, change func(*envelope.Session)) uint64 {
 	m := &envelope.Session{CAFile: b.caFile, EnableConnectionReuse: true, MaxHeaderBytes: 1 << 18, MaxInformational: 8, MaxExpansion: 100}
+	m.Redirects = envelope.Redirects{Follow: true, Max: 1}
 	m.Profile = document
 	if change != nil {
 		change(m)
@@ -75,16 +76,15 @@ func (b *bench) seen() string {
 }
 
 // everyKind sends what shows the layout of a kind: a plain request, one with
-// all that a browser may add, one with a body.
+// all that a browser may add, one with a body; and redirects, where the profile
+// tells them apart. No WebSocket is opened.
 func (b *bench) everyKind(session uint64, profile *fingerprint.Profile) {
-	all := []envelope.HeaderChange{{Name: "X-Capture", Value: "1"}}
-	for _, slot := range profile.Layout(fingerprint.Navigate, "http/1.1") {
-		if slot.Name == "Referer" || slot.Name == "Origin" {
-			all = append(all, envelope.HeaderChange{Name: slot.Name, Value: "https://a"})
-		}
-	}
+	cookies := message.Fields{{Name: "a", Value: "1"}, {Name: "b", Value: strings.Repeat("2", 30)}}
 	for kind := range profile.Headers {
-		cookies := message.Fields{{Name: "a", Value: "1"}, {Name: "b", Value: strings.Repeat("2", 30)}}
+		if kind == fingerprint.WebSocket || !fingerprint.ValidKind(kind) {
+			continue
+		}
+		all := allFields(profile, kind)
 		b.send(session, &envelope.Request{Method: "GET", URL: "/pages/" + kind, Kind: kind}, "")
 		b.send(session, &envelope.Request{Method: "GET", URL: "/pages/" + kind, Kind: kind, Headers: all, Cookies: cookies}, "")
 		if kind != fingerprint.Image { // which has no body
@@ -92,12 +92,30 @@ func (b *bench) everyKind(session uint64, profile *fingerprint.Profile) {
 		}
 	}
 	// more than a DATA frame holds
-	b.send(session, &envelope.Request{Method: "POST", URL: "/pages/navigate", Kind: fingerprint.Navigate, Headers: all}, strings.Repeat("x", 100_000))
+	b.send(session, &envelope.Request{Method: "POST", URL: "/pages/navigate", Kind: fingerprint.Navigate, Headers: allFields(profile, fingerprint.Navigate)}, strings.Repeat("x", 100_000))
+	for _, page := range [][2]string{{"moved", fingerprint.Fetch}, {"start", fingerprint.Navigate}, {"form", fingerprint.Navigate}} {
+		url, kind := "/pages/"+page[0], page[1]
+		if again := fingerprint.Redirected(kind); profile.Headers[again] != nil {
+			b.send(session, &envelope.Request{Method: "GET", URL: url, Kind: kind}, "")
+			b.send(session, &envelope.Request{Method: "GET", URL: url, Kind: kind, Headers: allFields(profile, again), Cookies: cookies}, "")
+		}
+	}
+}
+
+// allFields are the caller's for every place of a layout.
+func allFields(profile *fingerprint.Profile, kind string) []envelope.HeaderChange {
+	all := []envelope.HeaderChange{{Name: "X-Capture", Value: "1"}}
+	for _, slot := range profile.Layout(kind, "http/1.1") {
+		if slot.Place && slices.Contains([]string{"Referer", "Origin", "Cache-Control"}, slot.Name) {
+			all = append(all, envelope.HeaderChange{Name: slot.Name, Value: "https://a"})
+		}
+	}
+	return all
 }
 
 // comparable is a profile without what the capture cannot see: its name and
 // source, the order of extensions where that is drawn, places of a body in
-// requests that have none.
+// requests that have none, WebSockets.
 func comparable(t *testing.T, document []byte) string {
 	t.Helper()
 	p, err := fingerprint.Parse(document)
@@ -110,8 +128,9 @@ func comparable(t *testing.T, document []byte) string {
 	if copied.TLS.ExtensionOrder == "shuffle" {
 		slices.SortStableFunc(copied.TLS.Extensions, func(a, b fingerprint.Extension) int { return strings.Compare(a.Type, b.Type) })
 	}
-	copied.Headers, copied.HTTP1.Headers = maps.Clone(p.Headers), maps.Clone(p.HTTP1.Headers)
+	copied.Headers, copied.HTTP1.Headers, copied.TLS.WebSocket = maps.Clone(p.Headers), maps.Clone(p.HTTP1.Headers), nil
 	for _, headers := range []map[string][]fingerprint.HeaderRow{copied.Headers, copied.HTTP1.Headers} {
+		delete(headers, fingerprint.WebSocket)
 		headers[fingerprint.Image] = slices.DeleteFunc(slices.Clone(headers[fingerprint.Image]), func(row fingerprint.HeaderRow) bool {
 			return strings.HasPrefix(strings.ToLower(row.Name), "content-")
 		})

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/http1"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
@@ -44,7 +45,7 @@ func (p *Pool) dial(ctx *wait.Context, o Origin) (*connection, error) {
 // secure speaks TLS over raw and notes what was agreed.
 func (p *Pool) secure(ctx *wait.Context, c *connection, raw wait.Conn, o Origin) (wait.Conn, error) {
 	began := time.Now()
-	conn, agreed, err := p.tls.handshake(ctx, raw, o.Host, o.Port)
+	conn, agreed, err := p.tls.handshakeWith(ctx, raw, o.Host, o.Port, p.offer(o))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,15 @@ func (p *Pool) secure(ctx *wait.Context, c *connection, raw wait.Conn, o Origin)
 		c.first.Protocol = agreed.ALPN
 	}
 	return conn, nil
+}
+
+// offer says what the ClientHello of a connection depends on.
+func (p *Pool) offer(o Origin) fingerprint.HelloOptions {
+	offer := p.tls.offer()
+	if o.WebSocket {
+		offer = p.config.Profile.ForWebSocket(offer, p.onlyHTTP1(o))
+	}
+	return offer
 }
 
 // speak puts the protocol that was agreed on top of a connection.

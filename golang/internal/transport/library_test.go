@@ -85,7 +85,7 @@ func TestLibraryIsServedByOpenSSL(t *testing.T) {
 		port := openSSL(t, root, "-tls"+strings.ReplaceAll(version, ".", "_"))
 		for _, name := range library(t) {
 			p := newTestPool(t, func(c *Config) { c.Profile, c.TLS = profile(t, name), root.trusting() })
-			e, err := start(patient(), p, Origin{"https", "localhost", port}, true)
+			e, err := start(patient(), p, Origin{Scheme: "https", Host: "localhost", Port: port}, true)
 			if err != nil {
 				t.Fatalf("%s, TLS %s: %v", name, version, err)
 			}

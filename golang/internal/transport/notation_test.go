@@ -221,7 +221,7 @@ func askFor(t *testing.T, root *authority, r *relay, client given, choice finger
 	}
 	p := NewPool(Config{Reuse: true, Profile: chosen, TLS: root.trusting()})
 	defer p.Close()
-	e, err := start(patient(), p, Origin{"https", "localhost", uint16(r.Addr().(*net.TCPAddr).Port)}, true)
+	e, err := start(patient(), p, Origin{Scheme: "https", Host: "localhost", Port: uint16(r.Addr().(*net.TCPAddr).Port)}, true)
 	if err != nil {
 		t.Fatalf("%s by %s: %v", client.Client, chosen.Name, err)
 	}

@@ -67,7 +67,7 @@ func TestOpenSSLAgreesAndResumes(t *testing.T) {
 		for _, name := range browsers {
 			p := newTestPool(t, func(c *Config) { c.Profile, c.TLS = profile(t, name), root.trusting() })
 			for i := range 3 {
-				e, err := start(patient(), p, Origin{"https", "localhost", port}, true)
+				e, err := start(patient(), p, Origin{Scheme: "https", Host: "localhost", Port: port}, true)
 				if err != nil {
 					t.Fatalf("%v, %s, connection %d: %v", arguments, name, i, err)
 				}
@@ -102,7 +102,7 @@ func TestWeakSuitesAreOfferedAndNeverAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := newTestPool(t, func(c *Config) { c.Profile, c.TLS = chosen, root.trusting() })
-		_, err = start(patient(), p, Origin{"https", "localhost", port}, true)
+		_, err = start(patient(), p, Origin{Scheme: "https", Host: "localhost", Port: port}, true)
 		var refused *TLSError
 		if !errors.As(err, &refused) || refused.Profile != chosen.Name {
 			t.Errorf("%s: %v", suite, err)

@@ -57,7 +57,7 @@ func (p *Pool) Open(ctx *wait.Context, o Origin, fresh bool) (message.Stream, *m
 	if p.invalid != nil {
 		return nil, nil, p.invalid
 	}
-	fresh = fresh || !p.config.Reuse
+	fresh = fresh || !p.config.Reuse || o.WebSocket
 	for {
 		h, got, err := p.acquire(ctx, o, fresh)
 		if err != nil {
@@ -148,7 +148,7 @@ func (p *Pool) takeOrQueue(ctx *wait.Context, o Origin, fresh bool) (*host, offe
 func (p *Pool) host(o Origin) *host {
 	h := p.hosts[o]
 	if h == nil {
-		h = &host{origin: o, shareable: p.config.Reuse && o.Scheme == "https" && !p.config.ForceHTTP1}
+		h = &host{origin: o, shareable: p.config.Reuse && o.Scheme == "https" && !p.config.ForceHTTP1 && !o.WebSocket}
 		p.hosts[o] = h
 	}
 	return h
@@ -238,6 +238,16 @@ func (p *Pool) make(ctx *wait.Context, h *host) (*connection, error) {
 	return c, err
 }
 
+// onlyHTTP1 reports whether an open connection shows that an origin speaks
+// nothing else.
+func (p *Pool) onlyHTTP1(o Origin) bool {
+	o.WebSocket = false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[o]
+	return h != nil && h.open > h.making && !h.shareable
+}
+
 // admit takes a new connection into the pool, unless that was closed meanwhile.
 func (p *Pool) admit(c *connection) error {
 	if p.closed {
@@ -269,7 +279,7 @@ func (p *Pool) settle(c *connection, reusable bool) {
 		if !reusable {
 			c.host.shared = without(c.host.shared, c)
 		}
-	case reusable && p.config.Reuse && !p.closed:
+	case reusable && p.config.Reuse && !p.closed && !c.host.origin.WebSocket:
 		p.keep(c)
 	default:
 		p.forget(c)

@@ -320,7 +320,7 @@ func TestTotalLimitTakesIdleConnectionsOfOtherHosts(t *testing.T) {
 func TestFailedDialLetsTheNextOneTry(t *testing.T) {
 	origin, server := webServer(t)
 	p := newTestPool(t, func(c *Config) { c.MaxConnections = 1; c.Resolve = map[string]string{"dead.test": "127.0.0.1"} })
-	dead := Origin{"http", "dead.test", free(t)}
+	dead := Origin{Scheme: "http", Host: "dead.test", Port: free(t)}
 	for range 3 {
 		var refused *ConnectError
 		if _, err := get(wait.Background(), p, dead); !errors.As(err, &refused) {
@@ -392,7 +392,7 @@ func TestTenThousandHostsLeaveMemoryFlat(t *testing.T) {
 	p := newTestPool(t, func(c *Config) { c.MaxIdle = idle; c.IdleTimeout = time.Hour; c.Resolve = resolve })
 	visit := func(from, to int) uint64 {
 		for i := from; i < to; i++ {
-			mustGet(t, p, Origin{"http", fmt.Sprintf("host%d.test", i), portOf(listener)})
+			mustGet(t, p, Origin{Scheme: "http", Host: fmt.Sprintf("host%d.test", i), Port: portOf(listener)})
 		}
 		return heap()
 	}
@@ -404,7 +404,7 @@ func TestTenThousandHostsLeaveMemoryFlat(t *testing.T) {
 	if len(p.hosts) != idle || p.Connections() != idle || p.idle.length != idle {
 		t.Errorf("%d hosts, %d connections, %d idle", len(p.hosts), p.Connections(), p.idle.length)
 	}
-	if about := mustGet(t, p, Origin{"http", fmt.Sprintf("host%d.test", hosts-idle), portOf(listener)}); !about.Reused {
+	if about := mustGet(t, p, Origin{Scheme: "http", Host: fmt.Sprintf("host%d.test", hosts-idle), Port: portOf(listener)}); !about.Reused {
 		t.Error("the longest unused connection that may be idle is gone")
 	}
 }
@@ -518,7 +518,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%+v was accepted", config)
 		}
-		if _, _, got := NewPool(config).Open(wait.Background(), Origin{"http", "127.0.0.1", 1}, false); got == nil || got.Error() != err.Error() {
+		if _, _, got := NewPool(config).Open(wait.Background(), Origin{Scheme: "http", Host: "127.0.0.1", Port: 1}, false); got == nil || got.Error() != err.Error() {
 			t.Errorf("open says %v, check %v", got, err)
 		}
 	}
@@ -529,7 +529,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 func TestStorm(t *testing.T) {
 	here, _ := webServer(t)
 	there, _ := webServer(t)
-	dead := Origin{"http", "127.0.0.1", free(t)}
+	dead := Origin{Scheme: "http", Host: "127.0.0.1", Port: free(t)}
 	p := newTestPool(t, func(c *Config) { c.MaxPerHost, c.MaxConnections, c.MaxIdle = 3, 4, 3 })
 	inParallel(16, func(thread int) {
 		for i := range 60 {
@@ -587,7 +587,7 @@ func TestWarmOpenAllocatesTheStreamOnly(t *testing.T) {
 func TestErrorsNameTheHost(t *testing.T) {
 	p := newTestPool(t, func(c *Config) { c.Resolve = map[string]string{"dead.test": "127.0.0.1"} })
 	port := free(t)
-	_, err := get(wait.Background(), p, Origin{"http", "dead.test", port})
+	_, err := get(wait.Background(), p, Origin{Scheme: "http", Host: "dead.test", Port: port})
 	want := fmt.Sprintf("connect to dead.test:%d: 127.0.0.1:%d: ", port, port)
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
@@ -598,7 +598,7 @@ func TestErrorsNameTheHost(t *testing.T) {
 // there: taking it and putting it back, without the look at the socket.
 func BenchmarkWarmOpen(b *testing.B) {
 	p := NewPool(Config{Reuse: true, IdleTimeout: time.Hour, MaxIdle: 100})
-	origin := Origin{"http", "127.0.0.1", 80}
+	origin := Origin{Scheme: "http", Host: "127.0.0.1", Port: 80}
 	h := p.host(origin)
 	h.open, p.open = 1, 1
 	p.keep(&connection{host: h})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -387,6 +388,39 @@ func stormOver(t *testing.T, p *Pool, o Origin, i int) {
 	default:
 		if err := e.finish(); err != nil && !wait.IsStop(err) && e.Delivery() != message.Unsent {
 			t.Error(err)
+		}
+	}
+}
+
+// TestWebSocketHasAConnectionOfItsOwn: over HTTP/1.1, though the server prefers
+// HTTP/2, and nobody gets it afterwards.
+func TestWebSocketHasAConnectionOfItsOwn(t *testing.T) {
+	server := newSecureServer(t, true, nil)
+	p := newSecurePool(t, nil)
+	shared := mustGet(t, p, server.origin)
+	socket := server.origin
+	socket.WebSocket = true
+	first, second := mustGet(t, p, socket), mustGet(t, p, socket)
+	if shared.Protocol != "h2" || first.Protocol != "http/1.1" || second.Protocol != "http/1.1" || first.ID == second.ID || second.Reused {
+		t.Errorf("%+v, %+v, %+v", shared, first, second)
+	}
+	if about := mustGet(t, p, server.origin); about.ID != shared.ID || p.Connections() != 1 {
+		t.Errorf("%+v of %d", about, p.Connections())
+	}
+}
+
+// TestWebSocketsHelloGoesByTheServer: Firefox leaves certificate compression out
+// unless the server is known to speak HTTP/1.1 alone.
+func TestWebSocketsHelloGoesByTheServer(t *testing.T) {
+	for _, http2 := range []bool{true, false} {
+		server := newSecureServer(t, http2, nil)
+		p := newSecurePool(t, func(c *Config) { c.Profile = profile(t, "firefox-153-linux") })
+		mustGet(t, p, server.origin)
+		socket := server.origin
+		socket.WebSocket = true
+		want := map[bool]string{true: "t13i1615h1", false: "t13i1616h2"}[http2] // JA4 counts extensions and names the protocol
+		if about := mustGet(t, p, socket); about.Protocol != "http/1.1" || !strings.HasPrefix(about.TLS.JA4, want) {
+			t.Errorf("HTTP/2 %v: %s over %s", http2, about.TLS.JA4, about.Protocol)
 		}
 	}
 }

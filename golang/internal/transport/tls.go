@@ -82,13 +82,24 @@ func newHandshaker(profile *fingerprint.Profile, cfg TLSConfig, onlyHTTP1 bool) 
 // the profile offers: a failed handshake is never tried again with less (RFC
 // 7507 tells why). When it fails, raw is of no more use; the caller closes it.
 func (h *handshaker) handshake(ctx *wait.Context, raw wait.Conn, host string, port uint16) (*tlsConn, *message.TLS, error) {
+	return h.handshakeWith(ctx, raw, host, port, h.offer())
+}
+
+// offer is what a ClientHello depends on beside the server and the session.
+func (h *handshaker) offer() fingerprint.HelloOptions {
+	return fingerprint.HelloOptions{Protocols: h.protocols, MinVersion: h.cfg.minVersion}
+}
+
+// handshakeWith is handshake with another offer.
+func (h *handshaker) handshakeWith(ctx *wait.Context, raw wait.Conn, host string, port uint16, offer fingerprint.HelloOptions) (*tlsConn, *message.TLS, error) {
 	name := host
 	if h.cfg.serverName != "" {
 		name = h.cfg.serverName
 	}
 	raw.SetReadContext(ctx)
 	raw.SetWriteContext(ctx)
-	conn, err := h.client(raw, name, net.JoinHostPort(host, strconv.Itoa(int(port))))
+	offer.ServerName = name
+	conn, err := h.client(raw, net.JoinHostPort(host, strconv.Itoa(int(port))), offer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,17 +110,16 @@ func (h *handshaker) handshake(ctx *wait.Context, raw wait.Conn, host string, po
 }
 
 // client prepares a connection: its ClientHello is ready, nothing is sent.
-func (h *handshaker) client(raw wait.Conn, name, key string) (*tlsConn, error) {
+func (h *handshaker) client(raw wait.Conn, key string, offer fingerprint.HelloOptions) (*tlsConn, error) {
 	ticket := h.tickets.take(key)
-	spec, err := h.profile.Hello(fingerprint.HelloOptions{
-		ServerName: name, Protocols: h.protocols, MinVersion: h.cfg.minVersion, PSKLength: ticket.pskLength(),
-	})
+	offer.PSKLength = ticket.pskLength()
+	spec, err := h.profile.Hello(offer)
 	if err != nil {
 		return nil, err
 	}
 	carrier := &carrier{Conn: raw}
 	conn := &tlsConn{carrier: carrier}
-	conn.UConn = utls.UClient(carrier, h.config(name, key, ticket), utls.HelloCustom)
+	conn.UConn = utls.UClient(carrier, h.config(offer.ServerName, key, ticket), utls.HelloCustom)
 	if err := conn.ApplyPreset(spec); err != nil {
 		return nil, fmt.Errorf("profile %q: %w", h.profile.Name, err)
 	}

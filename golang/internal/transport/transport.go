@@ -57,11 +57,14 @@ func newDialer(config *Config) (d dialer, err error) {
 	return d, err
 }
 
-// Origin is whom a connection leads to (RFC 9110 section 4.3.1).
+// Origin is whom a connection leads to (RFC 9110 section 4.3.1), and what for.
 type Origin struct {
 	Scheme string // "http" or "https"
 	Host   string // ASCII name in lower case, or IP literal without brackets
 	Port   uint16
+	// WebSocket asks for a connection of its own that speaks HTTP/1.1 (RFC 6455
+	// section 4.1), with the ClientHello that the profile has for it.
+	WebSocket bool
 }
 
 func (o Origin) String() string { return o.Scheme + "://" + hostPort(o.Host, o.Port) }
