@@ -8,28 +8,9 @@ from datetime import datetime, timezone
 from typing import Final
 
 from cycletls import __version__
-from cycletls._facets import Difference
 
 from .draws import CONNECTIONS, Check
 from .scenes import Subject
-
-CAUSES: Final = (
-    ("connections that carried no request", "Chromium opens connections before it needs them; this client does not."),
-    (
-        "GOAWAY at the end",
-        "The server ended the connection; Chromium leaves without a word, this client as Firefox does.",
-    ),
-    (
-        "GET again: ",
-        "It follows a redirect, for which browsers add fields anew, in another order; profiles have one order.",
-    ),
-    (
-        "POST upload: ",
-        "Frames end when the server's window does, so timing shows; in Firefox its processes' pieces, too.",
-    ),
-    ("WebSocket connection: ", "Firefox has other TLS for a WebSocket; profiles have one ClientHello."),
-)
-"""Why a facet is not matched, by a part of its name."""
 
 WIDTH: Final = 120
 
@@ -37,6 +18,11 @@ WIDTH: Final = 120
 def write(checks: Sequence[tuple[Subject, list[Check]]]) -> str:
     """Write the report: the sums, what differs, the draws, and all facets by name."""
     return "\n".join([*_head(checks), *_differing(checks), *_draws(checks), *_all(checks)]) + "\n"
+
+
+def differing(checks: Sequence[tuple[Subject, list[Check]]]) -> int:
+    """Count the facets that differ."""
+    return sum(len(found) for subject, _ in checks for _, found in subject.scenes.values())
 
 
 def _head(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
@@ -56,17 +42,16 @@ def _head(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
 
 
 def _differing(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
-    yield "\n## What differs\n\n| browser | scene | facet | browser's | ours | cause |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "\n## What differs\n"
+    if not differing(checks):
+        yield "Nothing."
+        return
+    yield "| browser | scene | facet | browser's | ours |\n| --- | --- | --- | --- | --- |"
     for subject, _ in checks:
-        for scene, (_, differing) in subject.scenes.items():
-            for one in differing:
-                cells = [_cell(one.theirs), _cell(one.ours), _cause(one)]
+        for scene, (_, found) in subject.scenes.items():
+            for one in found:
+                cells = [_cell(one.theirs), _cell(one.ours)]
                 yield f"| {subject.browser.name} | {scene} | {one.name} | {' | '.join(cells)} |"
-
-
-def _cause(difference: Difference) -> str:
-    return next((cause for part, cause in CAUSES if part in difference.name), "Not known.")
 
 
 def _cell(value: str | None) -> str:

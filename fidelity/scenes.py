@@ -74,36 +74,33 @@ def _visited(browser: Browser, options: dict[str, Any]) -> CaptureServer:
     raise TimeoutError(f"{browser.name} resumed no connection in {VISITS} visits")
 
 
-def replay(profile: Profile, server: CaptureServer, theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Send what a browser has sent, in its order, and return the connections that this made."""
-    with CycleTLS(profile=profile, verify=server.ca_file) as session:
-        for request in _in_order(theirs):
-            if request["kind"] == "websocket":
-                _handshake(profile, server, request)
-            else:
-                session.request(**_options(profile, server, request))
-        # Once this is answered, the server has read all that came before it.
-        session.get(server.url + AFTER)
-    ours = [seen for seen in server.connections[len(theirs) :] if not _asked(seen, WARM_UP)]
-    return [{**seen, "requests": [one for one in seen["requests"] if one["target"] != AFTER]} for seen in ours]
+REDIRECTS: Final = ("/pages/start", "/pages/moved", "/pages/form", "/pages/turn")
+"""Pages that lead to another one, which is the request after theirs."""
 
-
-WARM_UP: Final = "/pages/all?before=websocket"
 AFTER: Final = "/pages/navigate?after=all"
 
 
-def _asked(seen: dict[str, Any], target: str) -> bool:
-    return any(request["target"] == target for request in seen["requests"])
+def replay(profile: Profile, server: CaptureServer, theirs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Send what a browser has sent, in its order, and return the connections that this made."""
+    with CycleTLS(profile=profile, verify=server.ca_file) as session:
+        followed = False
+        for request in _in_order(theirs):
+            if not followed:
+                _send(session, profile, server, request)
+            followed = not followed and request["target"] in REDIRECTS
+        # Once this is answered, the server has read all that came before it.
+        session.get(server.url + AFTER)
+    ours = server.connections[len(theirs) :]
+    return [{**seen, "requests": [one for one in seen["requests"] if one["target"] != AFTER]} for seen in ours]
 
 
-def _handshake(profile: Profile, server: CaptureServer, request: dict[str, Any]) -> None:
-    """Open a WebSocket as far as this client goes: up to the request. It resumes, as the browser's does."""
-    with CycleTLS(
-        profile=profile, verify=server.ca_file, force_http1=True, enable_connection_reuse=False, timeout=5
-    ) as session:
-        session.get(server.url + WARM_UP)
-        with suppress(CycleTLSError):  # of the answer, 101 Switching Protocols
-            session.request(**_options(profile, server, request))
+def _send(session: CycleTLS, profile: Profile, server: CaptureServer, request: dict[str, Any]) -> None:
+    options = _options(profile, server, request)
+    if request["kind"] != "websocket":
+        session.request(**options)
+        return
+    with suppress(CycleTLSError):  # what follows 101 Switching Protocols is no response
+        session.request(**options, timeout=2)
 
 
 def _options(profile: Profile, server: CaptureServer, request: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +111,6 @@ def _options(profile: Profile, server: CaptureServer, request: dict[str, Any]) -
         "url": server.url + request["target"],
         "kind": request["kind"],
         "headers": _said(profile, request),
-        "allow_redirects": False,
     }
     return {**options, "data": content} if content else options
 
@@ -152,4 +148,4 @@ def scene_facets(connections: Sequence[dict[str, Any]], profile: Profile) -> lis
 def _purpose(seen: dict[str, Any]) -> str:
     if seen["requests"][0]["kind"] == "websocket":
         return "WebSocket connection:"
-    return "first connection:" if seen["requests"][0]["target"] == "/pages/all" else "resumed connection:"
+    return "first connection:" if seen["requests"][0]["target"] == "/pages/start" else "resumed connection:"
