@@ -33,12 +33,16 @@ def _head(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
     yield f"a capture server on loopback, and cycletls {__version__} with the profile captured from each.\n"
     yield "A facet is one thing that the server can see. `h2` is a server as most are, `http/1.1` one without HTTP/2,"
     yield "`retry` one that asks for another key (HelloRetryRequest); on each the browser opens a page, sends each kind"
-    yield "of request, comes again and resumes its TLS session. `profile` compares the profile that the replay implies"
-    yield "with the one that was replayed. Of values that are drawn the rule is compared, and the draws further down.\n"
+    yield "of request, follows redirects, comes again and resumes its TLS session. `profile` compares the profile that"
+    yield "the replay implies with the one that was replayed. Of values that are drawn the rule is compared, and the"
+    yield "draws further down.\n"
+    yield "Chromium's setting *Preload pages* is off: on, it opens connections ahead of any request, by what it guesses"
+    yield "and not by what it is asked. The server's HTTP/2 windows are wider than any body: one that ended in a body"
+    yield "would cut its frames where the server's timing has it.\n"
     yield "| browser | scene | facets | differ |\n| --- | --- | ---: | ---: |"
     for subject, _ in checks:
-        for scene, (facets, differing) in subject.scenes.items():
-            yield f"| {subject.browser.name} | {scene} | {len(facets)} | {len(differing)} |"
+        for scene, (facets, found) in subject.scenes.items():
+            yield f"| {subject.browser.name} | {scene} | {len(facets)} | {len(found)} |"
 
 
 def _differing(checks: Sequence[tuple[Subject, list[Check]]]) -> Iterator[str]:
