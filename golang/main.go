@@ -14,6 +14,7 @@ import (
 	"runtime"
 
 	"github.com/cycletls/cycletls/golang/internal/library"
+	"github.com/cycletls/cycletls/golang/internal/sidecar"
 )
 
 // version is set by the build (-DCYCLETLS_VERSION=…) from cycletls/_version.py.
@@ -21,7 +22,7 @@ import (
 const version = C.CYCLETLS_VERSION
 
 // core is what the handles of this process name.
-var core = new(library.Library)
+var core = &library.Library{Serve: sidecar.Starter(version)}
 
 // places is how many goroutines may run at once where there is one processor.
 // With a single place Go's monitor takes it from every call that waits in the

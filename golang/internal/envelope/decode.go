@@ -13,6 +13,12 @@ func Decode(envelope string) (any, error) {
 	if err != nil {
 		return nil, &Error{Kind: InvalidMessage, Message: err.Error()}
 	}
+	return DecodeRaw(raw)
+}
+
+// DecodeRaw reads what is in an envelope; the result keeps raw, which nobody may
+// change any more.
+func DecodeRaw(raw []byte) (any, error) {
 	d := &decoder{rest: raw}
 	kind, remaining := d.opening()
 	decoded, set := d.target(kind)
@@ -57,6 +63,11 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 	case "describe":
 		m := new(Describe)
 		return m, func(field string) bool { return d.identity(&m.Identity, field) }
+	case "serve":
+		m := new(Serve)
+		return m, func(field string) bool { return d.serve(m, field) }
+	case "served":
+		return new(Served), func(string) bool { return false }
 	case "makeQueue":
 		return new(MakeQueue), func(string) bool { return false }
 	case "undecode":
@@ -409,6 +420,22 @@ func (d *decoder) imply(m *Imply, field string) bool {
 		m.OS = d.text()
 	case "date":
 		m.Date = d.text()
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) serve(m *Serve, field string) bool {
+	switch field {
+	case "address":
+		m.Address = d.text()
+	case "descriptor":
+		m.Descriptor = int(d.count())
+	case "token":
+		m.Token = d.text()
+	case "idleExit":
+		m.IdleExit = d.milliseconds()
 	default:
 		return false
 	}

@@ -43,6 +43,10 @@ func Append(b []byte, m any) []byte {
 	case *Capturing:
 		w.open("capturing")
 		w.capturing(m)
+	case *Serving:
+		w.open("serving")
+		w.handle("handle", m.Handle)
+		w.text("address", m.Address)
 	case *Document:
 		w.open("document")
 		w.text("text", m.Text)

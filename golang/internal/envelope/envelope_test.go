@@ -96,6 +96,8 @@ var toCore = map[string]any{
 	},
 	"captured":  &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
 	"imply":     &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
+	"serve":     &Serve{Address: "127.0.0.1:9119", Descriptor: 5, Token: "secret", IdleExit: 10 * time.Minute},
+	"served":    &Served{},
 	"makeQueue": &MakeQueue{},
 	"makeToken": &MakeToken{},
 	"undecode":  &Undecode{},
@@ -158,6 +160,7 @@ var fromCore = []struct {
 	{"capturing", &Capturing{Handle: 1<<32 | 6, URL: "https://localhost:8443", Authority: "PEM", Leaf: []byte{0x30, 0}, KeyPin: "AA=="}},
 	{"document", &Document{Text: "{}"}},
 	{"stats", &StatsReply{Sessions: 1, Exchanges: 2, Connections: 300, Captures: 5, Goroutines: 4, HeapBytes: 1 << 20}},
+	{"serving", &Serving{Handle: 1<<32 | 7, Address: "127.0.0.1:9119"}},
 }
 
 // Every message that leaves the core has the bytes that Python was tested with.

@@ -294,6 +294,24 @@ type Imply struct {
 	Date     string
 }
 
+// Serve ("serve") starts a sidecar: the library for other processes, see package
+// sidecar. It serves until its handle is closed, or nobody has needed it for long.
+type Serve struct {
+	Address    string        // "host:port", a literal loopback address; "" = 127.0.0.1 and a free port
+	Descriptor int           // of a listening socket, which stands in for Address; 0 = none
+	Token      string        // what clients must know
+	IdleExit   time.Duration // after the last client has gone; 0 = never
+}
+
+// Serving ("serving") answers Serve.
+type Serving struct {
+	Handle  uint64
+	Address string // "host:port"
+}
+
+// Served ("served") waits for the end of a sidecar. Done answers.
+type Served struct{}
+
 // Document ("document") is JSON.
 type Document struct{ Text string }
 

@@ -21,6 +21,10 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 		return l.captured(target, m, signals)
 	case *envelope.Imply:
 		return imply(m)
+	case *envelope.Serve:
+		return l.serve(m)
+	case *envelope.Served:
+		return l.served(target, signals)
 	case *envelope.Describe:
 		return engine.Describe(&m.Identity)
 	case *envelope.Stats:

@@ -70,6 +70,18 @@ func (h *handles) at(number uint64) *slot {
 	return &h.slots[index]
 }
 
+// all returns the numbers of everything that is alive.
+func (h *handles) all() (numbers []uint64) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for i := range h.slots {
+		if h.slots[i].value != nil {
+			numbers = append(numbers, h.number(uint32(i)))
+		}
+	}
+	return numbers
+}
+
 // each calls visit for everything that is alive.
 func (h *handles) each(visit func(any)) {
 	h.mu.RLock()

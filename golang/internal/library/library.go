@@ -24,6 +24,16 @@ import (
 // Library holds everything that the host has made and not closed.
 type Library struct {
 	handles handles
+	// Serve starts a sidecar; nil: here it cannot.
+	Serve func(*envelope.Serve) (Sidecar, error)
+}
+
+// Sidecar is a server that lets other processes use libraries of their own. Its
+// package stands above this one.
+type Sidecar interface {
+	Address() string
+	Await(ctx *wait.Context) error // until it ends by itself, or is closed
+	Close()
 }
 
 // Reply is what a verb answers.
@@ -48,7 +58,11 @@ const (
 // Reply.Handle.
 func (l *Library) Call(target uint64, text string, body, buffer []byte, signals func() bool) (reply Reply) {
 	defer guard(&reply)
-	return l.call(target, text, body, given(buffer), host{signals: signals})
+	incoming, err := envelope.Decode(text)
+	if err != nil {
+		return failed(err)
+	}
+	return l.call(target, incoming, body, given(buffer), host{signals: signals})
 }
 
 // given is the room that the host has made, whatever the length.
@@ -56,11 +70,7 @@ func given(buffer []byte) func(int64) []byte {
 	return func(int64) []byte { return buffer }
 }
 
-func (l *Library) call(target uint64, text string, body []byte, room func(int64) []byte, h host) Reply {
-	incoming, err := envelope.Decode(text)
-	if err != nil {
-		return failed(err)
-	}
+func (l *Library) call(target uint64, incoming any, body []byte, room func(int64) []byte, h host) Reply {
 	if request, ok := incoming.(*envelope.Request); ok {
 		return l.request(target, request, body, room, h)
 	}
@@ -74,14 +84,14 @@ func (l *Library) call(target uint64, text string, body []byte, room func(int64)
 // Start begins a request whose body follows through Write.
 func (l *Library) Start(target uint64, text string, signals func() bool) (reply Reply) {
 	defer guard(&reply)
-	return l.start(target, text, host{signals: signals})
-}
-
-func (l *Library) start(target uint64, text string, h host) Reply {
 	incoming, err := envelope.Decode(text)
 	if err != nil {
 		return failed(err)
 	}
+	return l.start(target, incoming, host{signals: signals})
+}
+
+func (l *Library) start(target uint64, incoming any, h host) Reply {
 	request, ok := incoming.(*envelope.Request)
 	if !ok || request.Body == nil || !request.Body.Streamed {
 		return failed(&envelope.Error{Kind: envelope.InvalidMessage, Message: "start takes a request with a streamed body"})
@@ -223,10 +233,20 @@ func (l *Library) Close(handle uint64) bool {
 	case *capture.Server:
 		closing.Close()
 		return true
+	case Sidecar:
+		closing.Close()
+		return true
 	case *cookie.Jar:
 		return true
 	}
 	return false
+}
+
+// Shut closes everything that was made and not closed.
+func (l *Library) Shut() {
+	for _, handle := range l.handles.all() {
+		l.Close(handle)
+	}
 }
 
 // use takes an exchange for one verb; the caller unlocks it.

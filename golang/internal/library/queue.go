@@ -6,7 +6,6 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/message"
-	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // Verb names what Submit has done in the background.
@@ -25,7 +24,8 @@ const (
 type Work struct {
 	Verb   Verb
 	Target uint64
-	Text   string
+	Text   string // a message: an envelope,
+	Raw    []byte // or what is in one
 	Body   []byte // sent by Call and Write; the host keeps it until the work is done
 	Buffer []byte // filled by Read; likewise
 }
@@ -34,7 +34,7 @@ type Work struct {
 type Completion struct {
 	Ticket uint64
 	Reply  Reply
-	Head   []byte // the answering envelope; empty: none
+	Head   []byte // the envelope of Reply.Message, once it is sealed; empty: none
 	Body   []byte // of a response, where all of it is small; Reply.Filled counts it
 	head   *[]byte
 }
@@ -42,36 +42,12 @@ type Completion struct {
 // queue gathers what was done in the background, and tells the host by a
 // descriptor that its event loop watches, once for each batch.
 type queue struct {
-	group    // of what the work is done on
+	*Crew
 	notifier // readable while there is something to drain
-	running  sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
 	done   []Completion
 	raised bool // the descriptor is readable
-	closed bool
-}
-
-// operation is work under way; what it is done on is in its group.
-type operation struct {
-	group
-	queue *queue
-}
-
-// enter makes an exchange end with the operation, or with the whole queue.
-func (o *operation) enter(ctx *wait.Context) {
-	o.group.enter(ctx)
-	o.queue.enter(ctx)
-}
-
-// finish says that nobody waits for the operation's end any more.
-func (o *operation) finish() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for ctx := range o.live {
-		o.queue.leave(ctx)
-	}
-	o.live = nil
 }
 
 func (l *Library) makeQueue() (any, error) {
@@ -79,7 +55,8 @@ func (l *Library) makeQueue() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &envelope.Queue{Handle: l.handles.add(&queue{notifier: signal}), Descriptor: signal.descriptor()}, nil
+	q := &queue{Crew: l.NewCrew(), notifier: signal}
+	return &envelope.Queue{Handle: l.handles.add(q), Descriptor: signal.descriptor()}, nil
 }
 
 // Submit has a verb done in a goroutine and returns the ticket under which Drain
@@ -87,32 +64,36 @@ func (l *Library) makeQueue() (any, error) {
 func (l *Library) Submit(number uint64, work Work) (ticket uint64) {
 	defer survive()
 	q, ok := l.handles.get(number).(*queue)
-	if !ok || !q.begin() {
+	if !ok {
 		return 0
 	}
-	op := &operation{queue: q}
-	ticket = l.handles.add(op)
-	go func() {
-		defer q.running.Done()
-		done := l.do(op, work)
-		done.Ticket = ticket
-		l.handles.remove(ticket)
-		op.finish()
-		q.post(done)
-	}()
-	return ticket
+	return q.Do(work, q.post)
+}
+
+// message decodes what Call and Start are given.
+func (w *Work) message() (any, error) {
+	switch {
+	case w.Verb != VerbCall && w.Verb != VerbStart:
+		return nil, nil
+	case w.Raw != nil:
+		return envelope.DecodeRaw(w.Raw)
+	}
+	return envelope.Decode(w.Text)
 }
 
 // do is the verb itself.
 func (l *Library) do(op *operation, work Work) (done Completion) {
-	defer func() { done.seal() }()
 	defer guard(&done.Reply)
+	incoming, err := work.message()
+	if err != nil {
+		return Completion{Reply: failed(err)}
+	}
 	h := host{operation: op}
 	switch work.Verb {
 	case VerbCall:
-		done.Reply = l.call(work.Target, work.Text, work.Body, done.room, h)
+		done.Reply = l.call(work.Target, incoming, work.Body, done.room, h)
 	case VerbStart:
-		done.Reply = l.start(work.Target, work.Text, h)
+		done.Reply = l.start(work.Target, incoming, h)
 	case VerbWrite:
 		done.Reply = l.write(work.Target, work.Body, h)
 	case VerbWait:
@@ -121,6 +102,9 @@ func (l *Library) do(op *operation, work Work) (done Completion) {
 		done.Reply = l.read(work.Target, work.Buffer, h)
 	default:
 		done.Reply = failed(&envelope.Error{Kind: envelope.InvalidMessage, Message: "no such verb"})
+	}
+	if done.Body != nil {
+		done.Body = done.Body[:done.Reply.Filled]
 	}
 	return done
 }
@@ -146,11 +130,8 @@ func (c *Completion) room(length int64) []byte {
 	return c.Body
 }
 
-// seal puts the reply into the form in which it leaves.
+// seal puts the reply into the form in which it leaves for the host.
 func (c *Completion) seal() {
-	if c.Body != nil {
-		c.Body = c.Body[:c.Reply.Filled]
-	}
 	if c.Reply.Message == nil {
 		return
 	}
@@ -162,8 +143,8 @@ func (c *Completion) seal() {
 	c.Head, c.Reply.Message = *c.head, nil
 }
 
-// recycle gives the memory back; what it held has been copied.
-func (c *Completion) recycle() {
+// Recycle gives the memory back; what it held has been copied.
+func (c *Completion) Recycle() {
 	if cap(c.Body) == small {
 		bodies.Put((*[small]byte)(c.Body[:small]))
 	}
@@ -172,17 +153,8 @@ func (c *Completion) recycle() {
 	}
 }
 
-// begin counts one more operation.
-func (q *queue) begin() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.closed {
-		q.running.Add(1)
-	}
-	return !q.closed
-}
-
 func (q *queue) post(done Completion) {
+	done.seal()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.done = append(q.done, done)
@@ -204,7 +176,7 @@ func (l *Library) Drain(number uint64, take func(*Completion) bool) {
 	defer q.mu.Unlock()
 	taken := 0
 	for taken < len(q.done) && take(&q.done[taken]) {
-		q.done[taken].recycle()
+		q.done[taken].Recycle()
 		taken++
 	}
 	left := copy(q.done, q.done[taken:])
@@ -219,11 +191,7 @@ func (l *Library) Drain(number uint64, take func(*Completion) bool) {
 // close ends all operations and waits for that, so that nobody writes into the
 // host's memory afterwards. What they left behind is closed.
 func (l *Library) closeQueue(q *queue) {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.end(wait.ErrCancelled)
-	q.running.Wait()
+	q.Crew.Close()
 	for _, done := range q.done {
 		if done.Reply.Handle != 0 {
 			l.Close(done.Reply.Handle)
