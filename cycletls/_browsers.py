@@ -110,10 +110,11 @@ class Browser:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # so that it can be ended with its children
             )
-            try:
-                yield
-            finally:
-                _end(process)
+            with _watched(process.pid, folder):
+                try:
+                    yield
+                finally:
+                    _end(process)
 
     def _chromium(self, folder: Path, server: CaptureServer) -> list[str]:
         (folder / "Default").mkdir()
@@ -198,6 +199,26 @@ def visit(browser: Browser, timeout: float, **options: Any) -> str:
     with CaptureServer(**options) as server, browser.opened(server.start_page, server):
         server.wait(target=LAST_PAGE, timeout=timeout)
         return server.document()
+
+
+WATCH: Final = 'read -r _; kill -s KILL -- "-$1"; rm -rf -- "$2"'
+"""A shell that ends a browser, and deletes its profile, once nobody can write to it any more."""
+
+
+@contextmanager
+def _watched(group: int, folder: str) -> Iterator[None]:
+    """Have a browser's processes ended should this one die without a chance to do it."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", WATCH, "sh", str(group), folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # so that it outlives a signal to this process and its group
+    ) as watch:
+        try:
+            yield
+        finally:
+            watch.kill()
 
 
 def _javascript(value: bool | int | str) -> str:

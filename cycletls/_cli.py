@@ -25,7 +25,8 @@ from ._browsers import LAST_PAGE, capture_browser
 from ._capture import CaptureServer
 from ._exceptions import InvalidOption, RequestException
 from ._facets import Difference, Facet, differences, facets
-from ._models import Profile
+from ._models import Profile, profile_schema
+from ._profiles import users_folder
 from ._registry import profiles
 from ._replay import replay, was_shown
 from ._version import __version__
@@ -98,10 +99,11 @@ def list_profiles(context: click.Context, as_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def add_profile(file: str, force: bool) -> None:
-    """Copy a profile into the folder that CYCLETLS_PROFILES_DIR names."""
-    folder = os.environ.get("CYCLETLS_PROFILES_DIR")
-    if not folder:
-        raise click.UsageError("CYCLETLS_PROFILES_DIR is not set: it names the folder that profiles are added to")
+    """Copy a profile into your folder of profiles, where its name is found from now on.
+
+    The folder is the one that CYCLETLS_PROFILES_DIR names, else cycletls/profiles among your data (XDG_DATA_HOME).
+    """
+    folder = users_folder()
     profile = Profile.from_file(file)
     facets(profile)  # the core finds what the model does not
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -109,6 +111,12 @@ def add_profile(file: str, force: bool) -> None:
     if target.exists() and not force:
         raise click.UsageError(f"{target} is there already; --force replaces it")
     profile.save(target)
+
+
+@main.command()
+def schema() -> None:
+    """Write the JSON Schema of profiles."""
+    click.echo(json.dumps(profile_schema(), indent=1, ensure_ascii=False))
 
 
 @main.command()

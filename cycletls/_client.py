@@ -84,7 +84,7 @@ class Client(Generic[Sent]):
 
     def __init__(self, **options: Unpack[ClientOptions]) -> None:
         # Here, because `import cycletls` need not wait for them.
-        from ._engine import EngineJar, Engines
+        from ._engine import EngineJar, Engines, check_identity
         from ._exchange import Exchange
 
         said = resolve(options, REQUEST_ONLY)
@@ -97,6 +97,7 @@ class Client(Generic[Sent]):
         self._ready: dict[tuple[str, str], Exchange] = {}
         self._jar = EngineJar(self._engines, self._options, self._headers.changes)
         self._cookies = SessionCookies(self._jar, cookies)
+        check_identity(self._options)
 
     @property
     def headers(self) -> SessionHeaders:

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 from . import _ffi, _transfer
 from ._core import ask
-from ._envelope import cookie_of, cookies_message, session_message
+from ._envelope import cookie_of, cookies_message, describe_message, session_message
 from ._exceptions import CycleTLSError, InvalidBody, SessionClosed
 from ._options import CONNECTION
+from ._profiles import is_shipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,29 @@ if TYPE_CHECKING:
 
 _VARIANTS: Final = 32
 """Connection configurations that one session keeps; each has its own pool and TLS tickets."""
+
+
+_checked: dict[tuple[object, ...], None] = {}
+"""The identities that the core has seen last: a program may make a session for each request."""
+
+
+def check_identity(options: Options) -> None:
+    """Have the core look at whom a session is to look like.
+
+    It is not started for the default, nor for a name of the package's own.
+
+    Raises:
+        InvalidOption: nothing can look like that.
+    """
+    own = options.says("profile") and not is_shipped(options.profile)
+    if not (own or options.ja3 or options.ja4r or options.http2_fingerprint):
+        return
+    identity = (options.profile, options.says("profile"), options.ja3, options.ja4r, options.http2_fingerprint)
+    if identity not in _checked:
+        ask(0, describe_message(options))
+        _checked[identity] = None
+        if len(_checked) > _VARIANTS:
+            _checked.pop(next(iter(_checked)), None)
 
 
 class Engine:

@@ -68,6 +68,11 @@ def session_message(options: Options, headers: Changes, jar: int, background: bo
     return {name: value for name, value in message.items() if value or value == 0}
 
 
+def describe_message(options: Options) -> Message:
+    """Ask what a session with these options would look like."""
+    return {"type": "describe", **{name: value for name, value in _identity(options).items() if value}}
+
+
 def _identity(options: Options) -> Message:
     """Describe whose wire image to take: without a profile, the core looks for one that notations fit."""
     message: Message = {

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 
 from ._core import ask
 from ._exceptions import InvalidOption
@@ -249,6 +250,11 @@ class Profile(_Part):
     def _described(self, notation: str) -> str:
         text: str = _description(self.document())[notation]
         return text
+
+
+def profile_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a profile's document."""
+    return {"$schema": GenerateJsonSchema.schema_dialect, **Profile.model_json_schema()}
 
 
 @lru_cache(maxsize=64)

@@ -35,6 +35,7 @@ _COMMON: Final = ("chrome", "firefox", "safari", "edge")
 
 _registered: dict[str, str] = {}
 _documents: dict[str, str] = {}
+_shipped: set[str] = set()  # documents that are the package's
 
 
 class StandIn:
@@ -70,6 +71,11 @@ def profile_document(reference: str | None) -> str:
     if reference not in _documents:
         _documents[reference] = _read(reference)
     return _documents[reference]
+
+
+def is_shipped(reference: str | None) -> bool:
+    """Report whether a profile is one of the package's, which can all be sent."""
+    return profile_document(reference) in _shipped
 
 
 def base_documents() -> list[str]:
@@ -162,17 +168,31 @@ def _read(reference: str) -> str:
         path = _files()[name]
     try:
         with open(path, encoding="utf-8") as file:
-            return file.read()
+            document = file.read()
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidOption(f"profile={reference!r} cannot be read: {exc}") from exc
+    if os.path.dirname(path) == _FOLDER:
+        _shipped.add(document)
+    return document
+
+
+def users_folder() -> str:
+    """Return the folder of the user's profiles: CYCLETLS_PROFILES_DIR, or one among the user's data.
+
+    The latter is where the XDG Base Directory Specification has it; it need not
+    exist.
+    """
+    data = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(data):  # others must be ignored, says the specification
+        data = os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.environ.get("CYCLETLS_PROFILES_DIR") or os.path.join(data, "cycletls", "profiles")
 
 
 def _files() -> dict[str, str]:
     """Return the paths of the profiles that are files, by name: the user's replace those of the package."""
     found = {}
-    for folder in (_FOLDER, os.environ.get("CYCLETLS_PROFILES_DIR")):
-        if folder:
-            found.update({_canonical(file[:-5]): os.path.join(folder, file) for file in _profile_files(folder)})
+    for folder in (_FOLDER, users_folder()):
+        found.update({_canonical(file[:-5]): os.path.join(folder, file) for file in _profile_files(folder)})
     return found
 
 
@@ -180,6 +200,8 @@ def _profile_files(folder: str) -> Iterable[str]:
     try:
         return [file for file in os.listdir(folder) if file.endswith(".json")]
     except OSError as exc:
+        if folder != os.environ.get("CYCLETLS_PROFILES_DIR"):
+            return []  # nobody has asked for it
         raise InvalidOption(f"CYCLETLS_PROFILES_DIR={folder!r} cannot be read: {exc}") from exc
 
 

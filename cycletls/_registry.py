@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 class Profiles:
     """The profiles that can be named: those of the package, of a folder of the user's, and registered ones.
 
-    Iterating gives their full names. The folder is named by the environment
-    variable ``CYCLETLS_PROFILES_DIR``; its files replace profiles of the
-    package that have the same name, and registered ones replace both. Names
+    Iterating gives their full names. The folder is the one that the environment
+    variable ``CYCLETLS_PROFILES_DIR`` names, else ``cycletls/profiles`` among the
+    user's data (``XDG_DATA_HOME``, or ``~/.local/share``); its files replace
+    profiles of the package that have the same name, and registered ones replace
+    both. Names
     may leave parts out: ``"chrome"`` is the newest desktop Chrome,
     ``"chrome-android"`` and ``"safari-26-ios"`` the newest of their kind.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import ssl
 import sys
@@ -40,6 +41,11 @@ sys.addaudithook(refuse_other_hosts)
 
 # A job that a shell runs in the background ignores SIGINT, and so would every process that the tests start from it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Whoever runs the tests may have profiles of their own.
+os.environ["XDG_DATA_HOME"] = os.devnull
+os.environ.pop("CYCLETLS_PROFILES_DIR", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

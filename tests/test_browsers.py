@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -105,6 +106,30 @@ def test_a_browser_is_ended_with_its_children(name: str, tmp_path: Path) -> None
         assert arguments[-1] == server.start_page
     assert ends(child)
     assert not os.path.exists(folder)
+
+
+OPENING = """
+import sys
+from cycletls._browsers import Browser
+from cycletls.testing import capture_server
+with capture_server() as server, Browser(sys.argv[1]).opened(server.start_page, server):
+    sys.stdin.read()
+"""
+
+
+def test_a_browser_does_not_outlive_who_opened_it(tmp_path: Path) -> None:
+    """Also where that is killed and can end nothing itself; the folder goes, too."""
+    command = [sys.executable, "-c", OPENING, str(fake(tmp_path))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as opener:
+        child, arguments = started(tmp_path)
+        assert runs(child)
+        opener.kill()
+    assert ends(child)
+    (folder,) = [argument.removeprefix("--user-data-dir=") for argument in arguments if "--user-data-dir=" in argument]
+    end = time.monotonic() + 20
+    while os.path.exists(folder):
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_chromium_trusts_this_server_only(tmp_path: Path) -> None:

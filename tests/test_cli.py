@@ -68,8 +68,6 @@ def test_a_profile_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """It has its name from then on, and is not replaced by accident."""
     folder = tmp_path / "profiles"
     path = other_window(tmp_path)
-    monkeypatch.delenv("CYCLETLS_PROFILES_DIR", raising=False)
-    assert "CYCLETLS_PROFILES_DIR is not set" in failed(run("profiles", "add", path), 2)
     monkeypatch.setenv("CYCLETLS_PROFILES_DIR", str(folder))
     assert run("profiles", "add", path).output == ""
     profiles.unregister("mine")
@@ -77,6 +75,22 @@ def test_a_profile_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "--force" in failed(run("profiles", "add", path), 2)
     assert run("profiles", "add", "--force", path).exit_code == 0
     profiles.unregister("mine")
+
+
+def test_a_profile_is_added_among_the_users_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no folder is named, and is found there."""
+    monkeypatch.delenv("CYCLETLS_PROFILES_DIR", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert run("profiles", "add", other_window(tmp_path)).output == ""
+    profiles.unregister("mine")
+    assert (tmp_path / "data/cycletls/profiles/mine.json").exists()
+    assert profiles.get("mine").http2.window_update == 1000
+
+
+def test_the_schema_is_shown() -> None:
+    """The same that is published."""
+    published = Path(__file__).parent.parent / "docs" / "profile.schema.json"
+    assert run("schema").stdout == published.read_text(encoding="utf-8")
 
 
 def test_what_is_no_profile_is_not_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,17 @@ def test_import_starts_no_go_and_loads_nothing_heavy() -> None:
     assert ok(run(script, *heavy)).split("\n")[:2] == ["[]", "1 False"]
 
 
+def test_a_session_starts_no_go() -> None:
+    """Neither a plain one nor one that looks like a profile of the package: what forks then can use it."""
+    script = """
+        import cycletls
+        for options in ({}, {"profile": "firefox"}, {"fingerprint": "chrome_120"}, {"profile": None}):
+            cycletls.Session(**options)
+        print("libcycletls" in open("/proc/self/maps").read())
+    """
+    assert ok(run(script)).strip() == "False"
+
+
 def test_library_of_another_version_is_refused() -> None:
     """A library and a package that are not of one build do not work together, and the error says what to do."""
     script = """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cycletls import InvalidOption, Profile, profiles
-from cycletls._models import as_profile, coerce
+from cycletls._models import as_profile, coerce, profile_schema
 from cycletls._profiles import profile_document
 
 GOLDEN = Path(__file__).parent.parent / "golang" / "internal" / "fingerprint" / "testdata"
@@ -57,6 +58,30 @@ def test_a_profile_cannot_be_changed_by_accident() -> None:
     """It may be shared, so it is frozen."""
     with pytest.raises(ValueError, match="frozen"):
         Profile.load("plain").name = "other"  # type: ignore[misc, unused-ignore]  # known with pydantic's plugin only
+
+
+def test_the_schema_describes_every_profile() -> None:
+    """What the model would write is what the schema names, part by part."""
+    schema = profile_schema()
+    for name in profiles:
+        unnamed(json.loads(profile_document(name)), schema, schema["$defs"], name)
+
+
+def unnamed(value: Any, schema: Any, parts: Any, path: str) -> None:
+    """Fail at the first member of a document that the schema does not name."""
+    if "$ref" in schema:
+        schema = parts[schema["$ref"].removeprefix("#/$defs/")]
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    if choices and isinstance(value, dict):
+        (schema,) = [choice for choice in choices if "$ref" in choice]
+        schema = parts[schema["$ref"].removeprefix("#/$defs/")]
+    if isinstance(value, dict) and "properties" in schema:
+        assert schema["additionalProperties"] is False
+        for name, member in value.items():
+            unnamed(member, schema["properties"][name], parts, f"{path}.{name}")
+    elif isinstance(value, list) and "$ref" in schema.get("items", {}):
+        for at, item in enumerate(value):
+            unnamed(item, schema["items"], parts, f"{path}[{at}]")
 
 
 def test_coerce_says_which_option_and_why() -> None:

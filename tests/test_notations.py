@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cycletls import CycleTLS, InvalidOption, Profile
+from cycletls._profiles import profile_document
 from cycletls.testing import CaptureServer
 
 TESTDATA = Path(__file__).parent.parent / "golang" / "internal" / "fingerprint" / "testdata"
@@ -88,23 +89,42 @@ def test_grease_can_be_left_out(cycletls_capture: CaptureServer) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"ja3": "771,4865,x,29,0"}, r'JA3: extensions\[0\]: "x"'),
-        ({"ja4r": "t13d0103h2_1301,_000a"}, r'JA4_r: ciphers\[1\]: ""'),
+        ({"ja3": "771,4865,x,29,0"}, r'^ja3: extensions\[0\]: "x"'),
+        ({"ja4r": "t13d0103h2_1301,_000a"}, r'^ja4r: ciphers\[1\]: ""'),
         ({"ja4r": "t13d0203h2_1301_000a"}, r"start says 02 ciphers, the list has 1"),
         ({"ja4r": "t13d1516h2_8daaf6152771_000000000000"}, r"a hash that none of \d+ profiles has"),
         ({"http2_fingerprint": "1:65536;x|0|0|m,a,s,p"}, r'settings\[1\]: "x"'),
         ({"ja3": "771,47,,,", "ja4r": "t12i010000_002f_"}, r"ja3 and ja4r"),
-        ({"http2_fingerprint": CHROME_H2, "force_http1": True}, r"http2_fingerprint and force_http1"),
-        ({"ja4r": GIVEN["ja4r"][0]["text"], "force_http1": True}, r"ja4r and force_http1"),
         (
             {"ja4r": "t12i010000_002f_", "http2_fingerprint": CHROME_H2},
-            r"HTTP/2 fingerprint: .*JA4.* does not offer h2",
+            r"^http2_fingerprint: .*JA4.* does not offer h2",
         ),
-        ({"ja3": "771,47,,,", "min_tls": "1.3"}, r"JA3 .* reaches TLS 1.2, min_tls is TLS 1.3"),
+        ({"profile": {**json.loads(profile_document("plain")), "name": ""}}, r"name: missing"),
     ],
 )
 def test_what_cannot_be_sent_is_refused(options: Any, says: str) -> None:
-    """The message tells field and position, or both of what contradicts; nothing is sent."""
+    """When the session is made; the message tells field and position, or both of what contradicts."""
+    with pytest.raises(InvalidOption, match=says):
+        CycleTLS(**options)
+
+
+def test_a_file_that_cannot_be_sent_is_refused(tmp_path: Path) -> None:
+    """When the session is made, not with its first request."""
+    (tmp_path / "broken.json").write_text(profile_document("plain").replace('"X25519"', '"X25518"'))
+    with pytest.raises(InvalidOption, match="X25518"):
+        CycleTLS(profile=tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"http2_fingerprint": CHROME_H2, "force_http1": True}, r"http2_fingerprint and force_http1"),
+        ({"ja4r": GIVEN["ja4r"][0]["text"], "force_http1": True}, r"ja4r and force_http1"),
+        ({"ja3": "771,47,,,", "min_tls": "1.3"}, r"JA3 .* reaches TLS 1.2, min_tls is TLS 1.3"),
+    ],
+)
+def test_what_contradicts_the_connection_is_refused(options: Any, says: str) -> None:
+    """With the first request; nothing is sent."""
     with CycleTLS(**options) as session, pytest.raises(InvalidOption, match=says):
         session.get("https://127.0.0.1:1/")
 

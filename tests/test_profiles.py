@@ -10,7 +10,7 @@ import pytest
 
 from cycletls import CycleTLS, InvalidOption, Profile, profiles
 from cycletls import _profiles as finding
-from cycletls._profiles import profile_document, resolve_name
+from cycletls._profiles import profile_document, resolve_name, users_folder
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +176,21 @@ def test_a_folder_that_is_none_is_named(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CYCLETLS_PROFILES_DIR", str(folder / "missing"))
     with pytest.raises(InvalidOption, match=r"CYCLETLS_PROFILES_DIR='.*missing' cannot be read"):
         profile_document("firefox")
+
+
+def test_the_users_folder_need_not_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is among the user's data, where XDG_DATA_HOME or the home folder says; and need not exist."""
+    monkeypatch.delenv("CYCLETLS_PROFILES_DIR", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert "mine" not in profiles
+    folder = tmp_path / "cycletls" / "profiles"
+    folder.mkdir(parents=True)
+    profiles.get("plain").model_copy(update={"name": "mine"}).save(folder / "mine.json")
+    assert "mine" in profiles
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "mine" not in profiles
+    assert users_folder() == str(tmp_path / ".local/share/cycletls/profiles")
 
 
 def test_a_registered_profile_is_found_by_name(tmp_path: Path) -> None:

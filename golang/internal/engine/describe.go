@@ -8,7 +8,7 @@ func Describe(identity *envelope.Identity) (*envelope.Description, error) {
 	choice := choiceOf(identity)
 	profile, err := choice.Resolve()
 	if err != nil {
-		return nil, &OptionError{"fingerprint", err}
+		return nil, &OptionError{Cause: err}
 	}
 	hello := profile.ClientHello()
 	ja3, ja4, original, akamai := hello.JA3(), hello.JA4(false), hello.JA4(true), profile.Akamai()

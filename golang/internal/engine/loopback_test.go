@@ -164,12 +164,12 @@ func TestRedirectToAPrivateAddressIsRefused(t *testing.T) {
 
 func TestUnusableOptionsAreRefusedByName(t *testing.T) {
 	for name, change := range map[string]func(*envelope.Session){
-		"profile":       func(c *envelope.Session) { c.Profile = "{}" },
-		"JA3":           func(c *envelope.Session) { c.JA3 = "771,x" },
-		"ja4r":          func(c *envelope.Session) { c.JA3, c.JA4R = "771,47,,,", "t" },
-		"HTTP/2":        func(c *envelope.Session) { c.HTTP2Fingerprint = "1:65536" },
-		"absent.pem":    func(c *envelope.Session) { c.CAFile = "/absent.pem" },
-		"local address": func(c *envelope.Session) { c.LocalAddress = "here" },
+		"profile":  func(c *envelope.Session) { c.Profile = "{}" },
+		"ja3: ":    func(c *envelope.Session) { c.JA3 = "771,x" },
+		"ja4r":     func(c *envelope.Session) { c.JA3, c.JA4R = "771,47,,,", "t" },
+		"http2_":   func(c *envelope.Session) { c.HTTP2Fingerprint = "1:65536" },
+		"verify: ": func(c *envelope.Session) { c.CAFile = "/absent.pem" },
+		"local_":   func(c *envelope.Session) { c.LocalAddress = "here" },
 	} {
 		config := defaults(t)
 		change(config)

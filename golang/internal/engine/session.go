@@ -41,11 +41,17 @@ type Session struct {
 
 // OptionError is a value of a session's configuration that cannot be used.
 type OptionError struct {
-	Option string
+	Option string // "" where Cause names it
 	Cause  error
 }
 
-func (e *OptionError) Error() string { return e.Option + ": " + e.Cause.Error() }
+func (e *OptionError) Error() string {
+	if e.Option == "" {
+		return e.Cause.Error()
+	}
+	return e.Option + ": " + e.Cause.Error()
+}
+
 func (e *OptionError) Unwrap() error { return e.Cause }
 
 // NewSession makes a session that keeps its cookies in jar; nil is a jar of its
@@ -60,7 +66,7 @@ func NewSession(config *envelope.Session, jar *cookie.Jar) (*Session, error) {
 	}
 	profile, err := profileOf(config)
 	if err != nil {
-		return nil, &OptionError{"fingerprint", err}
+		return nil, &OptionError{Cause: err}
 	}
 	connecting, err := transportConfig(config, profile)
 	if err != nil {
@@ -108,7 +114,7 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 		KeyLogFile:  config.KeyLogFile,
 	})
 	if err != nil {
-		return transport.Config{}, &OptionError{"TLS", err}
+		return transport.Config{}, &OptionError{Cause: err}
 	}
 	connecting := transport.Config{
 		Profile:    profile,
@@ -131,7 +137,7 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 		IdleTimeout:    config.IdleTimeout,
 	}
 	if err := connecting.Check(); err != nil {
-		return transport.Config{}, &OptionError{"connections", err}
+		return transport.Config{}, &OptionError{Cause: err}
 	}
 	return connecting, nil
 }

@@ -25,12 +25,12 @@ var akamaiFields = [...]string{"settings", "window update", "priorities", "pseud
 func ParseAkamai(s string) (Akamai, error) {
 	fields := strings.Split(s, "|")
 	if len(fields) != len(akamaiFields) {
-		return Akamai{}, fmt.Errorf("HTTP/2 fingerprint: %d fields where four belong (%s)", len(fields), strings.Join(akamaiFields[:], ", "))
+		return Akamai{}, fmt.Errorf("http2_fingerprint: %d fields where four belong (%s)", len(fields), strings.Join(akamaiFields[:], ", "))
 	}
 	a := Akamai{Settings: []Setting{}}
 	for i, parse := range []func(string) error{a.parseSettings, a.parseWindow, a.parsePriorities, a.parsePseudo} {
 		if err := parse(fields[i]); err != nil {
-			return Akamai{}, fmt.Errorf("HTTP/2 fingerprint: %s%w", akamaiFields[i], err)
+			return Akamai{}, fmt.Errorf("http2_fingerprint: %s%w", akamaiFields[i], err)
 		}
 	}
 	return a, nil
@@ -150,7 +150,7 @@ func (p *Profile) Akamai() Akamai {
 // HTTP/2 is base's. A base that never speaks HTTP/2 has no use for one.
 func (a Akamai) Apply(base *Profile) (*Profile, error) {
 	if alpn := base.TLS.extension("alpn"); alpn == nil || !slices.Contains(alpn.Protocols, "h2") {
-		return nil, fmt.Errorf("HTTP/2 fingerprint: the ClientHello of profile %q does not offer h2, so HTTP/2 is never spoken", base.Name)
+		return nil, fmt.Errorf("http2_fingerprint: the ClientHello of profile %q does not offer h2, so HTTP/2 is never spoken", base.Name)
 	}
 	p := *base
 	p.Name = base.Name + " with HTTP/2 " + a.Hash()

@@ -95,7 +95,7 @@ func TestAkamaiIsRefused(t *testing.T) {
 		"|00|0|m,a,s,m":                 "pseudo-headers",
 		"|00|0|masp":                    "pseudo-headers",
 	} {
-		if _, err := ParseAkamai(text); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "HTTP/2 fingerprint: ") {
+		if _, err := ParseAkamai(text); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "http2_fingerprint: ") {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}

@@ -21,7 +21,7 @@ func (j JA3) Apply(base *Profile) (*Profile, error) {
 	o.grease = j.sameFamily(base.ClientHello())
 	p, err := o.over(base)
 	if err != nil {
-		return nil, fmt.Errorf("JA3: %w", err)
+		return nil, fmt.Errorf("ja3: %w", err)
 	}
 	p.Name = base.Name + " with JA3 " + j.Hash()
 	return p, nil
@@ -47,7 +47,7 @@ func (j JA4) Apply(base *Profile) (*Profile, error) {
 	o.grease = j.sameFamily(hello)
 	p, err := o.over(base)
 	if err != nil {
-		return nil, fmt.Errorf("JA4_r: %w", err)
+		return nil, fmt.Errorf("ja4r: %w", err)
 	}
 	p.Name = base.Name + " with JA4 " + j.Hash()
 	return p, nil

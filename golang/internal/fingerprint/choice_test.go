@@ -80,8 +80,8 @@ func TestContradictionsNameBothSides(t *testing.T) {
 		{Choice{Profile: chrome, JA3: someJA3, JA4R: foxIO[0].ja4r}, "ja3", "ja4r"},
 		{Choice{Profile: chrome, HTTP2: chromeH2, ForceHTTP1: true}, "http2_fingerprint", "force_http1"},
 		{Choice{Profile: chrome, JA4R: foxIO[0].ja4r, ForceHTTP1: true}, "ja4r", "force_http1"},
-		{Choice{Profile: chrome, JA4R: knownJA4["TLS 1.2"], HTTP2: chromeH2}, "HTTP/2 fingerprint", "JA4"},
-		{Choice{Profile: chrome, JA3: "771,4865,0-10-43-51,29,", HTTP2: chromeH2}, "HTTP/2 fingerprint", "JA3"},
+		{Choice{Profile: chrome, JA4R: knownJA4["TLS 1.2"], HTTP2: chromeH2}, "http2_fingerprint", "JA4"},
+		{Choice{Profile: chrome, JA3: "771,4865,0-10-43-51,29,", HTTP2: chromeH2}, "http2_fingerprint", "JA3"},
 		{Choice{Profile: chrome, JA3: knownJA3["TLS 1.2 only"], MinVersion: uint16(versionTLS13)}, "JA3", "min_tls"},
 		{Choice{Profile: chrome, JA4R: strings.Replace(foxIO[0].ja4r, "1517", "1617", 1)}, "start says 16", "the list has 15"},
 	} {

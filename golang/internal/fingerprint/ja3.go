@@ -26,18 +26,18 @@ var ja3Fields = [...]string{"version", "ciphers", "extensions", "groups", "point
 func ParseJA3(s string) (JA3, error) {
 	fields := strings.Split(s, ",")
 	if len(fields) != len(ja3Fields) {
-		return JA3{}, fmt.Errorf("JA3: %d fields where five belong (%s)", len(fields), strings.Join(ja3Fields[:], ", "))
+		return JA3{}, fmt.Errorf("ja3: %d fields where five belong (%s)", len(fields), strings.Join(ja3Fields[:], ", "))
 	}
 	var lists [len(ja3Fields)][]Code
 	for i, field := range fields {
 		list, err := parseList(field, "-", parseDecimal)
 		if err != nil {
-			return JA3{}, fmt.Errorf("JA3: %s%w", ja3Fields[i], err)
+			return JA3{}, fmt.Errorf("ja3: %s%w", ja3Fields[i], err)
 		}
 		lists[i] = list
 	}
 	if len(lists[0]) != 1 {
-		return JA3{}, errors.New("JA3: version: not one number")
+		return JA3{}, errors.New("ja3: version: not one number")
 	}
 	j := JA3{lists[0][0], lists[1], lists[2], lists[3], lists[4]}
 	return j, j.check()
@@ -85,22 +85,22 @@ func checkUnique(list []Code, write func([]Code) string) error {
 func (j JA3) check() error {
 	for i, list := range [][]Code{j.Ciphers, j.Extensions, j.Groups, j.Formats} {
 		if err := checkUnique(list, decimals); err != nil {
-			return fmt.Errorf("JA3: %s%w", ja3Fields[i+1], err)
+			return fmt.Errorf("ja3: %s%w", ja3Fields[i+1], err)
 		}
 	}
 	switch {
 	case j.Version != versionTLS12:
-		return fmt.Errorf("JA3: version %d: only 771, that of TLS 1.2 and 1.3, can be sent", j.Version)
+		return fmt.Errorf("ja3: version %d: only 771, that of TLS 1.2 and 1.3, can be sent", j.Version)
 	case len(j.Ciphers) == 0:
-		return errors.New("JA3: no ciphers")
+		return errors.New("ja3: no ciphers")
 	case slices.Contains(j.Extensions, idGroups) != (len(j.Groups) > 0):
-		return errors.New("JA3: groups and the extension 10 that lists them go together")
+		return errors.New("ja3: groups and the extension 10 that lists them go together")
 	case slices.Contains(j.Extensions, idFormats) != (len(j.Formats) > 0):
-		return errors.New("JA3: point formats and the extension 11 that lists them go together")
+		return errors.New("ja3: point formats and the extension 11 that lists them go together")
 	case pskNotLast(j.Extensions):
-		return errors.New("JA3: extension 41 is the last one (RFC 8446 section 4.2.11)")
+		return errors.New("ja3: extension 41 is the last one (RFC 8446 section 4.2.11)")
 	case slices.ContainsFunc(j.Formats, func(format Code) bool { return format > 255 }):
-		return errors.New("JA3: a point format is at most 255")
+		return errors.New("ja3: a point format is at most 255")
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func TestJA3IsRefused(t *testing.T) {
 		if err == nil {
 			_, err = j.Apply(load(t, "chrome-156-linux"))
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "JA3: ") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "ja3: ") {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}

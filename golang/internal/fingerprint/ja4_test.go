@@ -156,7 +156,7 @@ func TestJA4IsRefused(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "JA4_r: ") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "ja4r: ") {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}

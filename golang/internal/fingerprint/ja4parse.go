@@ -17,20 +17,20 @@ var ja4Fields = [...]string{"start", "ciphers", "extensions", "signature algorit
 func ParseJA4(s string) (JA4, error) {
 	parts := strings.Split(s, "_")
 	if n := len(parts); n != 3 && n != 4 {
-		return JA4{}, fmt.Errorf("JA4_r: %d parts where three or four belong (%s)", n, strings.Join(ja4Fields[:], ", "))
+		return JA4{}, fmt.Errorf("ja4r: %d parts where three or four belong (%s)", n, strings.Join(ja4Fields[:], ", "))
 	}
 	j, ciphers, err := parseJA4Start(parts[0])
 	if err != nil {
-		return JA4{}, fmt.Errorf("JA4_r: %s: %w", ja4Fields[0], err)
+		return JA4{}, fmt.Errorf("ja4r: %s: %w", ja4Fields[0], err)
 	}
 	for i, list := range []*[]Code{&j.Ciphers, &j.Extensions, &j.Algorithms}[:len(parts)-1] {
 		if *list, err = parseList(parts[i+1], ",", parseHexadecimal); err != nil {
-			return JA4{}, fmt.Errorf("JA4_r: %s%w", ja4Fields[i+1], err)
+			return JA4{}, fmt.Errorf("ja4r: %s%w", ja4Fields[i+1], err)
 		}
 	}
 	j.Original = !slices.IsSorted(j.Ciphers) || !slices.IsSorted(j.Extensions)
 	if err := j.check(ciphers); err != nil {
-		return JA4{}, fmt.Errorf("JA4_r: %w", err)
+		return JA4{}, fmt.Errorf("ja4r: %w", err)
 	}
 	if !j.Original {
 		j.sort()

@@ -1,9 +1,6 @@
 package transport
 
-import (
-	"fmt"
-	"os"
-)
+import "os"
 
 // keyLog appends the secrets of connections to a file (NSS key log format), so
 // that Wireshark can read them. The file is open only while a line is written:
@@ -13,7 +10,7 @@ type keyLog string
 func openKeyLog(path string) (keyLog, error) {
 	log := keyLog(path)
 	if _, err := log.Write(nil); err != nil {
-		return "", fmt.Errorf("key log: %w", err)
+		return "", err
 	}
 	return log, nil
 }

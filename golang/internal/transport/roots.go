@@ -35,7 +35,7 @@ func (b *bundle) holds(path string, info os.FileInfo) bool {
 func loadRoots(path string) (*x509.CertPool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("CA certificates: %w", err)
+		return nil, err
 	}
 	if info.IsDir() {
 		return readRoots(path, info)
@@ -62,19 +62,19 @@ func readRoots(path string, info os.FileInfo) (*x509.CertPool, error) {
 	if info.IsDir() {
 		var err error
 		if files, err = filepath.Glob(filepath.Join(path, "*")); err != nil {
-			return nil, fmt.Errorf("CA certificates: %w", err)
+			return nil, err
 		}
 	}
 	pool, found := x509.NewCertPool(), false
 	for _, file := range files {
 		any, err := appendRoots(pool, file, info.IsDir())
 		if err != nil {
-			return nil, fmt.Errorf("CA certificates: %w", err)
+			return nil, err
 		}
 		found = found || any
 	}
 	if !found {
-		return nil, fmt.Errorf("CA certificates: %s has no PEM certificate", path)
+		return nil, fmt.Errorf("%s has no PEM certificate", path)
 	}
 	return pool, nil
 }

@@ -89,7 +89,7 @@ func TestUnusableRootsAreRefused(t *testing.T) {
 	}
 	writePEM(t, broken, "CERTIFICATE", []byte("not DER"))
 	for _, path := range []string{filepath.Join(folder, "missing.pem"), empty, broken, t.TempDir()} {
-		if _, err := LoadTLS(TLSOptions{CAFile: path}); err == nil || !strings.HasPrefix(err.Error(), "CA certificates: ") || !strings.Contains(err.Error(), path) {
+		if _, err := LoadTLS(TLSOptions{CAFile: path}); err == nil || !strings.HasPrefix(err.Error(), "verify: ") || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -43,19 +43,19 @@ func LoadTLS(o TLSOptions) (TLSConfig, error) {
 	var err error
 	if o.CAFile != "" {
 		if cfg.roots, err = loadRoots(o.CAFile); err != nil {
-			return TLSConfig{}, err
+			return TLSConfig{}, fmt.Errorf("verify: %w", err)
 		}
 	}
 	if o.CertFile != "" {
 		certificate, err := loadClientCertificate(o.CertFile, o.KeyFile, o.KeyPassword)
 		if err != nil {
-			return TLSConfig{}, err
+			return TLSConfig{}, fmt.Errorf("cert: %w", err)
 		}
 		cfg.certificate = []utls.Certificate{certificate}
 	}
 	if o.KeyLogFile != "" {
 		if cfg.keyLog, err = openKeyLog(o.KeyLogFile); err != nil {
-			return TLSConfig{}, err
+			return TLSConfig{}, fmt.Errorf("key_log_file: %w", err)
 		}
 	}
 	return cfg, nil

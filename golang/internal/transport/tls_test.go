@@ -234,7 +234,7 @@ func TestKeyLogIsWritten(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if _, err := LoadTLS(TLSOptions{KeyLogFile: t.TempDir()}); err == nil || !strings.HasPrefix(err.Error(), "key log: ") {
+	if _, err := LoadTLS(TLSOptions{KeyLogFile: t.TempDir()}); err == nil || !strings.HasPrefix(err.Error(), "key_log_file: ") {
 		t.Errorf("a folder: %v", err)
 	}
 }

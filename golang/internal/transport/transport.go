@@ -50,7 +50,7 @@ func newDialer(config *Config) (d dialer, err error) {
 	d.async = config.Async
 	if config.LocalAddress != "" {
 		if d.local, err = netip.ParseAddr(config.LocalAddress); err != nil {
-			return d, fmt.Errorf("local address %q is not an IP address", config.LocalAddress)
+			return d, fmt.Errorf("local_address: %q is not an IP address", config.LocalAddress)
 		}
 	}
 	d.resolver, err = newResolver(config.Resolve, config.BlockPrivate)
