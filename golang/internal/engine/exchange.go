@@ -244,6 +244,9 @@ func (x *Exchange) Undecode() {
 	}
 }
 
+// Decodes reports whether Read undoes content codings.
+func (x *Exchange) Decodes() bool { return x.reader != nil }
+
 // Length returns how many bytes Read will give in all, when that is known, else
 // message.UnknownLength.
 func (x *Exchange) Length() int64 {
