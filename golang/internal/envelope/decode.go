@@ -436,6 +436,9 @@ func (d *decoder) serve(m *Serve, field string) bool {
 		m.Token = d.text()
 	case "idleExit":
 		m.IdleExit = d.milliseconds()
+	case "node":
+		m.Node = new(Session)
+		d.fields(func(field string) bool { return d.session(m.Node, field) })
 	default:
 		return false
 	}

@@ -301,6 +301,9 @@ type Serve struct {
 	Descriptor int           // of a listening socket, which stands in for Address; 0 = none
 	Token      string        // what clients must know
 	IdleExit   time.Duration // after the last client has gone; 0 = never
+	// Node: its clients are npm's, see package sidecar/node; this holds where they say
+	// nothing. It has both a profile and bases, and no token is asked for.
+	Node *Session
 }
 
 // Serving ("serving") answers Serve.

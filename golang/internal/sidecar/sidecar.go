@@ -25,7 +25,9 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/library"
+	"github.com/cycletls/cycletls/golang/internal/sidecar/node"
 	"github.com/cycletls/cycletls/golang/internal/wait"
+	"github.com/cycletls/cycletls/golang/internal/websocket"
 )
 
 // Config is what a server is; zero limits are replaced by defaults.
@@ -33,6 +35,9 @@ type Config struct {
 	Version  string // clients of another one are refused
 	Token    string
 	IdleExit time.Duration // 0: serve for ever
+	// Node: clients are npm's, which have neither token nor version, and this holds
+	// where they say nothing; nil: they are our own.
+	Node *envelope.Session
 
 	Patience       time.Duration // for a handshake
 	Stall          time.Duration // that a client may take to read what waits for it
@@ -72,6 +77,7 @@ type Server struct {
 	cfg      Config
 	listener net.Listener
 	host     string // what a request's Host must be
+	port     int
 	ended    chan struct{}
 	end      sync.Once
 
@@ -91,7 +97,7 @@ func Starter(version string) func(*envelope.Serve) (library.Sidecar, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit})
+		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit, Node: m.Node})
 	}
 }
 
@@ -111,12 +117,12 @@ func Serve(listener net.Listener, cfg Config) (*Server, error) {
 		listener.Close()
 		return nil, fmt.Errorf("%v is not a loopback address", listener.Addr())
 	}
-	if len(cfg.Token) < minToken {
+	if cfg.Node == nil && len(cfg.Token) < minToken {
 		listener.Close()
 		return nil, errors.New("the token must have 256 random bits")
 	}
 	s := &Server{
-		cfg: cfg.withDefaults(), listener: listener, host: address.String(), ended: make(chan struct{}),
+		cfg: cfg.withDefaults(), listener: listener, host: address.String(), port: address.Port, ended: make(chan struct{}),
 		open: make(map[net.Conn]struct{}), clients: make(map[string]*client),
 	}
 	if cfg.IdleExit > 0 {
@@ -221,6 +227,11 @@ func (s *Server) serve(conn net.Conn) {
 	hello, err := s.welcome(conn)
 	s.known()
 	if err != nil {
+		return
+	}
+	if s.cfg.Node != nil {
+		socket := websocket.New(&duplex{conn}, websocket.Config{Server: true, MaxMessage: node.MaxMessage})
+		node.Serve(socket, &node.Config{Defaults: s.cfg.Node, Stall: s.cfg.Stall})
 		return
 	}
 	c := s.join(hello.client)

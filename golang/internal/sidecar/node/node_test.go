@@ -125,7 +125,7 @@ func TestWrongMessages(t *testing.T) {
 		{`{"requestId":"a","options":{"url":"URL","bodyBytes":"%"}}`, "a", "bodyBytes: not bytes in base64"},
 		{`{"requestId":"a","options":{"url":"URL","body":{"type":"Blob"}}}`, "a", "body: not a text or a Buffer"},
 		{`{"requestId":"a","options":{"url":"URL","body":5}}`, "a", "body: not a text or a Buffer"},
-		{`{"requestId":"a","options":{"url":"URL","ja3":"771"}}`, "a", "JA3"},
+		{`{"requestId":"a","options":{"url":"URL","ja3":"771"}}`, "a", "ja3: 1 fields"},
 		{`{"requestId":"a","options":{"url":"URL","ja3":"771,1,,,","ja4r":"x"}}`, "a", "ja3 and ja4r"},
 		{`{"requestId":"a","options":{"url":"URL","profile":"netscape"}}`, "a", `profile: there is none that is called "netscape"`},
 		{`{"requestId":"a","options":{"url":"URL","forceHTTP3":true}}`, "a", "HTTP/3"},

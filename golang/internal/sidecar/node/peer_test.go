@@ -26,7 +26,7 @@ type peer struct {
 
 func profile(t *testing.T, name string) string {
 	t.Helper()
-	document, err := os.ReadFile("../../../../cycletls/profiles/" + name + ".json")
+	document, err := os.ReadFile("../../../../cycletls/browsers/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
