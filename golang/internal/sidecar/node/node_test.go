@@ -426,11 +426,11 @@ func TestEvents(t *testing.T) {
 	p := connect(t, defaults(t))
 	p.ask("a", map[string]any{"url": url, "protocol": "sse", "timeout": 20})
 	p.expect("a", kindResponse)
-	if got := string(p.expect("a", kindData).data); got != `{"event":"message","data":"text/event-stream","id":"","retry":0}` {
+	if got := string(p.expect("a", kindData).data); got != `{"event":"message","data":"text/event-stream","id":"","retry":0}`+"\n" {
 		t.Error(got)
 	}
 	close(proceed)
-	if got := string(p.expect("a", kindData).data); got != `{"event":"e","data":"a\nb","id":"7","retry":1500}` {
+	if got := string(p.expect("a", kindData).data); got != `{"event":"e","data":"a\nb","id":"7","retry":1500}`+"\n" {
 		t.Error(got)
 	}
 	p.expect("a", kindEnd)
