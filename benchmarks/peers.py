@@ -29,17 +29,26 @@ class Peer:
     note: str = ""
 
 
+WAITS = dict.fromkeys(("tasks", "astream", "astart"), "has no asyncio client")
+ASYNC_ONLY = dict.fromkeys(
+    ("sequential", "threads", "handshakes", "sessions", "download", "stream", "upload", "start", "hosts"),
+    "is measured with asyncio",
+)
+BUFFERS = dict.fromkeys(("stream", "astream"), "has no streamed responses")
+
 PEERS = (
     Peer("ours", "ours", "cycletls", requirements=None),
-    Peer("pycurl", "pycurl", "pycurl", note="a handle per thread, as libcurl demands"),
-    Peer("primp", "primp", "primp", note="imitates Chrome"),
+    Peer("pycurl", "pycurl", "pycurl", missing=WAITS | BUFFERS, note="a handle per thread, as libcurl demands"),
+    Peer("primp", "primp", "primp", missing=BUFFERS, note="imitates Chrome"),
     Peer("curl_cffi", "curl_cffi", "curl_cffi", note="imitates Chrome; a handle per thread"),
     Peer("httpx", "httpx", "httpx"),
+    Peer("wreq", "wreq", "wreq", missing=ASYNC_ONLY, note="imitates Chrome; asyncio rows only"),
+    Peer("aiohttp", "aiohttp", "aiohttp", missing=ASYNC_ONLY | {"HTTP/2.0": "speaks no HTTP/2"}, note="asyncio only"),
     Peer(
         "requests",
         "requests",
         "requests",
-        missing={"HTTP/2.0": "speaks no HTTP/2"},
+        missing=WAITS | {"HTTP/2.0": "speaks no HTTP/2", "stream": "not asked"},
         note="holds a multipart body in memory",
     ),
     Peer(
@@ -47,7 +56,7 @@ PEERS = (
         "cycletls_005",
         "cycletls",
         requirements="requirements-cycletls-0.0.5.txt",
-        missing={"sessions": "keeps connections for the process: a new object is no new session"},
+        missing=WAITS | BUFFERS | {"sessions": "keeps connections for the process: a new object is no new session"},
         note="the package of our name that is on PyPI; imitates Chrome; TLS 1.2 where a server allows it",
     ),
 )

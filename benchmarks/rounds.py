@@ -90,7 +90,7 @@ def missing(client: peers.Peer, row: Row, outcome: Outcome) -> bool:
 def job(row: Row, client: peers.Peer, servers: server.Servers, effort: Effort) -> dict[str, Any]:
     """What the worker is told."""
     base = getattr(servers, row.server)
-    large = row.work in ("download", "upload")
+    large = row.work in ("download", "stream", "astream", "upload")
     return {
         "peer": client.module,
         "work": row.work,

@@ -85,6 +85,19 @@ def _threads(name: str, server: str, protocol: str = "HTTP/1.1") -> Row:
     return Row(f"32 threads on one session, {name}", "threads", server, goals, protocol=protocol, extra={"threads": 32})
 
 
+def _tasks(count: int, name: str, server: str, protocol: str = "HTTP/1.1") -> Row:
+    goals = (Goal("rate", "≥", 1.2, "wreq"), Goal("switches", "≤", 0.5)) if count == 32 else ()
+    title = f"{count:,} asyncio tasks on one session, {name}"
+    return Row(title, "tasks", server, goals, protocol=protocol, extra={"tasks": count})
+
+
+def _streamed(how: str, work: str, name: str, server: str, protocol: str = "HTTP/1.1") -> Row:
+    goals = (Goal("rate", "≥", 1.0, "curl_cffi"),)
+    columns = ("rate", "cpu", "peak", "over_idle")
+    title = f"GET of 100 MiB, streamed {how}, {name}"
+    return Row(title, work, server, goals, protocol=protocol, columns=columns, unit="MiB", per="MiB")
+
+
 def _large(title: str, work: str, server: str, rate: Goal, memory: Goal) -> Row:
     columns = ("rate", "cpu", "peak", "over_idle")
     return Row(title, work, server, (rate, memory), columns=columns, unit="MiB", per="MiB")
@@ -102,8 +115,19 @@ ROWS = (
     _threads("HTTP/1.1", "http"),
     _threads("HTTP/1.1 over TLS", "https"),
     _threads("HTTP/2", "http2", "HTTP/2.0"),
+    _tasks(32, "HTTP/1.1", "http"),
+    _tasks(32, "HTTP/1.1 over TLS", "https"),
+    _tasks(32, "HTTP/2", "http2", "HTTP/2.0"),
+    _tasks(1000, "HTTP/1.1", "http"),
+    _tasks(1000, "HTTP/2", "http2", "HTTP/2.0"),
     _download("plain", "http"),
     _download("TLS", "https"),
+    _streamed("by a thread", "stream", "HTTP/1.1", "http"),
+    _streamed("by a thread", "stream", "HTTP/1.1 over TLS", "https"),
+    _streamed("by a thread", "stream", "HTTP/2", "http2", "HTTP/2.0"),
+    _streamed("with asyncio", "astream", "HTTP/1.1", "http"),
+    _streamed("with asyncio", "astream", "HTTP/1.1 over TLS", "https"),
+    _streamed("with asyncio", "astream", "HTTP/2", "http2", "HTTP/2.0"),
     _large(
         "Multipart upload of a 100 MiB file",
         work="upload",
@@ -129,6 +153,14 @@ ROWS = (
         work="start",
         server="https",
         goals=(Goal("milliseconds", "≤", 1.0, "primp"), Goal("resident", "≤", 40)),
+        columns=("milliseconds", "resident"),
+        rounds=11,
+    ),
+    Row(
+        "Process start to first HTTPS response, asyncio",
+        work="astart",
+        server="https",
+        goals=(Goal("milliseconds", "≤", 1.1, "ours (sync)"),),
         columns=("milliseconds", "resident"),
         rounds=11,
     ),

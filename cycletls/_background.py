@@ -13,7 +13,7 @@ import weakref
 from . import _ffi
 from ._core import ask
 from ._exceptions import LoopError, SessionClosed
-from ._transfer import CALL, PULL, START, Outcome, Reply, Step, receive
+from ._transfer import CALL, PULL, START, Outcome, Reply, receive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from ._streams import AsyncStream, Bytes, Stream
-    from ._transfer import Steps
+    from ._transfer import Done, Step, Steps
 
 _HAS_NO_LOOP: Final = (
     "there is no running asyncio event loop: await this below asyncio.run(), uvloop, or anyio's asyncio backend; "
@@ -43,7 +43,7 @@ class Background:
         self._queue: int = queue["handle"]
         self._descriptor: int = queue["descriptor"]
         self._drain = _ffi.Drain(self._queue)
-        self._waiting: dict[int, tuple[asyncio.Future[Outcome], Step, object]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[Done], bool, object]] = {}
         loop.add_reader(self._descriptor, _wake, weakref.ref(self))
         # Closing waits until the library writes into nobody's memory any more, so that memory is held until then.
         self._finalizer = weakref.finalize(self, _end, loop, self._descriptor, self._queue, self._waiting)
@@ -69,24 +69,46 @@ class Background:
             self._finalizer()
 
     async def exchange(self, session: int, envelope: bytes, body: bytes | None) -> Reply:
-        """Send a request whose body, if any, is at hand, and return the response with its body."""
-        outcome = await self.perform(Step(CALL, session, envelope, body or b""))
-        if not outcome.handle or not outcome.status:
-            return Reply(outcome.status, outcome.head, outcome.content)
-        return await self.run(receive(_ffi, outcome, False))
+        """Send a request whose body, if any, is at hand, and return the response with its body.
 
-    async def perform(self, step: Step) -> Outcome:
-        """Take a step in the background; cancelling the task ends the exchange."""
-        future: asyncio.Future[Outcome] = self.loop.create_future()
-        ticket, kept = _ffi.submit(self._queue, step)
-        if not ticket:
-            raise SessionClosed("the client was closed")
-        self._waiting[ticket] = future, step, kept
+        It is :func:`cycletls._transfer.send` for what most requests are, with as little as can be on the way.
+        """
+        content = body or b""
+        ticket = _ffi.submit_call(self._queue, session, envelope, content)
+        future = self._future(ticket, True, content)
         try:
-            return await future
+            done = await future
         except BaseException:  # the task was cancelled, or its coroutine closed
             _ffi.cancel(ticket)
             raise
+        status, handle, _, _, head, start = done
+        if not handle or not status:
+            return Reply(status, head, start)
+        return await self.run(receive(_ffi, Outcome(*done), False))
+
+    async def perform(self, step: Step) -> Outcome:
+        """Take a step in the background; cancelling the task ends the exchange."""
+        ticket, kept = _ffi.submit(self._queue, step)
+        future = self._future(ticket, step.verb in (CALL, START), kept)
+        try:
+            return Outcome(*await future)
+        except BaseException:  # as above
+            _ffi.cancel(ticket)
+            raise
+
+    def _future(self, ticket: int, makes: bool, kept: object) -> asyncio.Future[Done]:
+        """Return what becomes of a ticket.
+
+        Args:
+            ticket: what submitting has returned.
+            makes: whether the outcome has the handle of an exchange that is new.
+            kept: what the library uses until it is done.
+        """
+        if not ticket:
+            raise SessionClosed("the client was closed")
+        future: asyncio.Future[Done] = self.loop.create_future()
+        self._waiting[ticket] = future, makes, kept
+        return future
 
     async def run(self, steps: Steps, body: Stream | AsyncStream | None = None) -> Reply:
         """Take the steps of a transfer in the background."""
@@ -103,13 +125,15 @@ class Background:
 
     def wake(self) -> None:
         """Tell those who wait what is done."""
-        for ticket, outcome in self._drain.take():
-            future, step, _ = self._waiting.pop(ticket)
+        pop = self._waiting.pop
+        for ticket, done in self._drain.take():
+            future, makes, _ = pop(ticket)
             if not future.done():
-                future.set_result(outcome)
-            elif outcome.handle and step.verb in (CALL, START):  # nobody has seen it
-                _ffi.close(outcome.handle)
-        self._end_unused()
+                future.set_result(done)
+            elif makes and done[1]:  # nobody has seen this handle
+                _ffi.close(done[1])
+        if not self.users:
+            self._end_unused()
 
 
 _of_loop: weakref.WeakValueDictionary[int, Background] = weakref.WeakValueDictionary()
@@ -137,7 +161,7 @@ def _end(
     loop: asyncio.AbstractEventLoop,
     descriptor: int,
     queue: int,
-    waiting: dict[int, tuple[asyncio.Future[Outcome], Step, object]],
+    waiting: dict[int, tuple[asyncio.Future[Done], bool, object]],
 ) -> None:
     if not loop.is_closed():
         loop.remove_reader(descriptor)

@@ -17,10 +17,9 @@ from ._version import __version__
 
 TYPE_CHECKING = False  # typing's own would cost an import of typing
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
-    from ._transfer import Step
+    from ._transfer import Done, Step
 
     CData: TypeAlias = Any  # cffi ships no types
 
@@ -220,11 +219,16 @@ def submit(queue: int, step: Step, /) -> tuple[int, object]:
     Returns:
         The ticket under which :class:`Drain` tells of it, 0 where the queue is closed; and what to keep until then.
     """
-    data = _ffi.from_buffer(step.data)
+    data = step.data if type(step.data) is bytes else _ffi.from_buffer(step.data)
     buffer = _ffi.NULL if step.buffer is None else _ffi.from_buffer(step.buffer)
     size = 0 if step.buffer is None else len(buffer)
     ticket = _verbs.cycletls_submit(queue, step.verb, step.target, step.envelope, data, len(data), buffer, size)
     return ticket, (data, buffer)
+
+
+def submit_call(queue: int, session: int, envelope: bytes, body: bytes, /) -> int:
+    """Have a request sent in the background and return its ticket; whoever asks keeps the body until it is done."""
+    return _verbs.cycletls_submit(queue, CALL, session, envelope, body, len(body), _ffi.NULL, 0)
 
 
 class Drain:
@@ -246,24 +250,28 @@ class Drain:
         self._queue = queue
         self._completions = _ffi.new("cycletls_completion[]", self._BATCH)
         self._rows = _ffi.buffer(self._completions)
-        self._row = Struct(self._ROW)
-        self._memory = _ffi.new("char[]", 1 << 20)
+        row = Struct(self._ROW)
+        self._row, self._unpack = row.size, row.iter_unpack
+        self._room(1 << 20)
 
-    def take(self) -> Iterator[tuple[int, Outcome]]:
+    def take(self) -> list[tuple[int, Done]]:
         """Return the tickets of what is done, and what came of it."""
-        size = len(self._memory)
-        count = _verbs.cycletls_drain(self._queue, self._completions, self._BATCH, self._memory, size)
+        count = _verbs.cycletls_drain(self._queue, self._completions, self._BATCH, self._memory, self._size)
         if count < 0:  # a head of many redirects
-            self._memory = _ffi.new("char[]", -count)
-            return
-        content, place = _ffi.buffer(self._memory), 0
-        for ticket, handle, length, filled, status, head, body in self._row.iter_unpack(
-            self._rows[: count * self._row.size]
-        ):
+            self._room(-count)
+            return []
+        done, memory, place = [], self._content, 0
+        for ticket, handle, length, filled, status, head, body in self._unpack(self._rows[: count * self._row]):
             start = place + head
             end = start + body
-            yield ticket, Outcome(status, handle, length, filled, content[place:start], content[start:end])
+            done.append((ticket, (status, handle, length, filled, memory[place:start], memory[start:end])))
             place = end
+        return done
+
+    def _room(self, size: int) -> None:
+        self._size = size
+        self._memory = _ffi.new("char[]", size)
+        self._content = _ffi.buffer(self._memory)
 
 
 def cancel(handle: int, /) -> None:

@@ -130,7 +130,10 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
         exchange = self._made(method, url, given)
         if exchange.manual:
             return await _drive_in(background, exchange)
-        return exchange.finish(await exchange.engine.send_in(background, exchange))
+        engine = exchange.engine
+        if exchange.simple:
+            return exchange.finish(await background.exchange(engine.handle, exchange.envelope, exchange.content))
+        return exchange.finish(await engine.send_in(background, exchange))
 
     def _here(self) -> Background:
         """Return what works for the running loop, which must be the one that the session was first used in."""

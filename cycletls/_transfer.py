@@ -23,6 +23,7 @@ if TYPE_CHECKING:
             """Return the memory of a bytes object that nobody else has seen yet."""
 
     Steps: TypeAlias = Generator["Step", Any, "Reply"]
+    Done: TypeAlias = tuple[int, int, int, int, bytes, bytes]  # what an Outcome is made of
     Progress: TypeAlias = Callable[[int, int | None], object]
 
 # Verbs of the library (golang/cycletls.h).

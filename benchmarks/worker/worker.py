@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import Any
 
 from meter import Meter, open_files, resident
@@ -29,20 +29,32 @@ class Job:
         self.asked = asked
         self.url: str = asked["url"]
         self.size: int = asked["size"]
-        self.client = importlib.import_module(f"peers.{asked['peer']}").Client
+        self.peer = importlib.import_module(f"peers.{asked['peer']}")
 
     def open(self) -> Any:
-        return closing(self.client(self.asked["ca"], self.asked["protocol"] == "HTTP/2.0"))
+        return closing(self.peer.Client(self.asked["ca"], self.asked["protocol"] == "HTTP/2.0"))
+
+    def aopen(self) -> Any:
+        return aclosing(self.peer.AsyncClient(self.asked["ca"], self.asked["protocol"] == "HTTP/2.0"))
 
     def get(self, client: Any, url: str | None = None) -> None:
         body = client.get(url or self.url)
         if len(body) != self.size:
             raise RuntimeError(f"body of {len(body)} bytes: {body[:80]!r}")
 
+    async def aget(self, client: Any) -> None:
+        self.check_size(len(await client.get(self.url)))
+
+    def check_size(self, size: int) -> None:
+        if size != self.size:
+            raise RuntimeError(f"body of {size} bytes")
+
     def check_protocol(self, client: Any) -> None:
-        spoken = client.get(self.asked["base"] + "/protocol").decode()
-        if spoken != self.asked["protocol"]:
-            raise RuntimeError(f"speaks {spoken}")
+        self.check_spoken(client.get(self.asked["base"] + "/protocol"))
+
+    def check_spoken(self, spoken: bytes) -> None:
+        if spoken.decode() != self.asked["protocol"]:
+            raise RuntimeError(f"speaks {spoken.decode()}")
 
 
 def sequential(job: Job) -> dict[str, float]:
@@ -71,6 +83,56 @@ def threads(job: Job) -> dict[str, float]:
         together(seconds * WARM_UP)
         meter = Meter()
         return meter.figures(together(seconds))
+
+
+def tasks(job: Job) -> dict[str, float]:
+    """Many asyncio tasks on one session, each one request after the other."""
+    import asyncio
+
+    async def one(client: Any, end: float) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            await job.aget(client)
+            count += 1
+        return count
+
+    async def together(client: Any, seconds: float) -> int:
+        end = time.perf_counter() + seconds
+        return sum(await asyncio.gather(*(one(client, end) for _ in range(job.asked["tasks"]))))
+
+    async def main() -> dict[str, float]:
+        async with job.aopen() as client:
+            job.check_spoken(await client.get(job.asked["base"] + "/protocol"))
+            await together(client, job.asked["seconds"] * WARM_UP)
+            meter = Meter()
+            return meter.figures(await together(client, job.asked["seconds"]))
+
+    return asyncio.run(main())
+
+
+def stream(job: Job) -> dict[str, float]:
+    """A large body, read in pieces as it comes; the rate is in MiB."""
+    with job.open() as client:
+        job.check_protocol(client)
+        meter = Meter()
+        for _ in range(job.asked["times"]):
+            job.check_size(client.stream(job.url))
+        return meter.figures(job.asked["times"] * job.size // MIB)
+
+
+def astream(job: Job) -> dict[str, float]:
+    """The same in an event loop."""
+    import asyncio
+
+    async def main() -> dict[str, float]:
+        async with job.aopen() as client:
+            job.check_spoken(await client.get(job.asked["base"] + "/protocol"))
+            meter = Meter()
+            for _ in range(job.asked["times"]):
+                job.check_size(await client.stream(job.url))
+            return meter.figures(job.asked["times"] * job.size // MIB)
+
+    return asyncio.run(main())
 
 
 def handshakes(job: Job) -> dict[str, float]:
@@ -122,6 +184,18 @@ def start(job: Job) -> dict[str, float]:
         return {"milliseconds": (now - job.asked["started"]) * 1000, "resident": resident()}
 
 
+def astart(job: Job) -> dict[str, float]:
+    """The same for asyncio."""
+    import asyncio
+
+    async def main() -> float:
+        async with job.aopen() as client:
+            await job.aget(client)
+            return time.monotonic()
+
+    return {"milliseconds": (asyncio.run(main()) - job.asked["started"]) * 1000, "resident": resident()}
+
+
 def hosts(job: Job) -> dict[str, float]:
     """Very many hosts, each met cold and then once more warm."""
     addresses = [f"127.1.{i >> 8}.{i & 255}" for i in range(job.asked["hosts"])]
@@ -146,7 +220,23 @@ def repeat(action: Callable[[], None], seconds: float) -> int:
     return count
 
 
-WORKS = {work.__name__: work for work in (sequential, threads, handshakes, sessions, download, upload, start, hosts)}
+WORKS = {
+    work.__name__: work
+    for work in (
+        sequential,
+        threads,
+        tasks,
+        handshakes,
+        sessions,
+        download,
+        stream,
+        astream,
+        upload,
+        start,
+        astart,
+        hosts,
+    )
+}
 
 
 def main() -> None:

@@ -182,7 +182,7 @@ func (c *Conn) follow(s *Stream, until time.Time) {
 	}
 	c.waiting = append(c.waiting, s)
 	c.release()
-	s.bell.Await(s.ctx, max(time.Millisecond, s.ctx.Slice(until)))
+	s.bell.Await(s.ctx, until)
 	c.mu.Lock()
 	if i := slices.Index(c.waiting, s); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)

@@ -17,9 +17,10 @@ const canReadRaw = true
 
 // readRaw reads what is there, past the network poller.
 func (c *netConn) readRaw(p []byte) (n int, err error) {
-	// A slice that has passed since would make the poller refuse.
-	if err := c.Conn.SetReadDeadline(time.Time{}); err != nil {
-		return 0, err
+	if c.readDue.Swap(false) { // a slice that has passed since would make the poller refuse
+		if err := c.Conn.SetReadDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
 	}
 	stop := c.raw.Read(func(fd uintptr) bool {
 		n, err = syscall.Read(int(fd), p)

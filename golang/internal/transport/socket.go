@@ -63,8 +63,7 @@ type pause struct {
 	why   *wait.TimeoutError
 }
 
-// slice returns how long to sleep now, a beat at most where the exchange must be
-// asked in between, or why the wait is over.
+// slice returns how long to sleep now, a beat at most, or why the wait is over.
 func (p *pause) slice() (time.Duration, error) {
 	if p.ctx.Never() {
 		return 0, wait.ErrWouldBlock
@@ -76,15 +75,11 @@ func (p *pause) slice() (time.Duration, error) {
 	if p.why == nil {
 		p.until, p.why = p.ctx.Until(p.phase)
 	}
-	longest := beat
-	if p.ctx.Prompt() {
-		longest = p.ctx.Slice(time.Time{})
-	}
 	if p.why == nil {
-		return longest, nil
+		return beat, nil
 	}
 	if !now.Before(p.until) {
 		return 0, p.why
 	}
-	return min(longest, p.until.Sub(now)), nil
+	return min(beat, p.until.Sub(now)), nil
 }

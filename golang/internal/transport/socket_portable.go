@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,11 +13,13 @@ import (
 
 // netConn is a wait.Conn on Go's network poller: for systems without a socket of
 // our own, and for exchanges that run in goroutines. A slice of a wait is a
-// deadline.
+// deadline; a prompt wait has none, it is interrupted.
 type netConn struct {
 	net.Conn
 	raw         syscall.RawConn // nil where it cannot be read without waiting
 	read, write flow
+	// Whether the connection has a deadline that was set for an earlier wait.
+	readDue, writeDue atomic.Bool
 }
 
 var _ wait.Conn = (*netConn)(nil)
@@ -38,6 +41,9 @@ func (c *netConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if c.read.ctx.Prompt() {
+		return c.readPromptly(p)
+	}
 	if err := c.read.begin(); err != nil {
 		return 0, err
 	}
@@ -53,13 +59,47 @@ func (c *netConn) Read(p []byte) (int, error) {
 		if n, err := c.readWithin(limit, p); err != errSlice {
 			return n, err
 		}
-		c.read.asked = time.Time{} // it may have been interrupted
 	}
+}
+
+func (c *netConn) readPromptly(p []byte) (n int, err error) {
+	ctx := c.read.ctx
+	until, why := ctx.Until(wait.Read)
+	for {
+		if c.readDue.Swap(false) {
+			_ = c.Conn.SetReadDeadline(time.Time{})
+		}
+		if !ctx.Arm((*reading)(c), until) {
+			return 0, ctx.Err()
+		}
+		n, err = c.Conn.Read(p)
+		ctx.Disarm()
+		if err = sliced(err); err != errSlice {
+			return n, err
+		}
+		if err := expired(ctx, until, why); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// expired returns why an interrupted wait must end, or nil.
+func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if why != nil && !time.Now().Before(until) {
+		return why
+	}
+	return nil
 }
 
 // Write implements net.Conn; its waits obey the write context, each anew after
 // some progress.
 func (c *netConn) Write(p []byte) (int, error) {
+	if c.write.ctx.Prompt() {
+		return c.writePromptly(p)
+	}
 	if err := c.write.begin(); err != nil {
 		return 0, err
 	}
@@ -74,7 +114,6 @@ func (c *netConn) Write(p []byte) (int, error) {
 		if sent += n; err != errSlice {
 			return sent, err
 		}
-		c.write.asked = time.Time{} // it may have been interrupted
 		if stop != nil {
 			return sent, stop
 		}
@@ -84,6 +123,52 @@ func (c *netConn) Write(p []byte) (int, error) {
 	}
 }
 
+func (c *netConn) writePromptly(p []byte) (sent int, err error) {
+	ctx := c.write.ctx
+	until, why := ctx.Until(wait.Write)
+	for {
+		if c.writeDue.Swap(false) {
+			_ = c.Conn.SetWriteDeadline(time.Time{})
+		}
+		if !ctx.Arm((*writing)(c), until) {
+			return sent, ctx.Err()
+		}
+		n, err := c.Conn.Write(p[sent:])
+		ctx.Disarm()
+		sent += n
+		if err = sliced(err); err != errSlice {
+			return sent, err
+		}
+		if n > 0 {
+			until, why = ctx.Until(wait.Write)
+		}
+		if err := expired(ctx, until, why); err != nil {
+			return sent, err
+		}
+	}
+}
+
+// reading and writing are the prompt waits of a connection.
+type (
+	reading netConn
+	writing netConn
+)
+
+// Interrupt implements wait.Interrupter.
+func (c *reading) Interrupt() {
+	c.readDue.Store(true)
+	_ = c.Conn.SetReadDeadline(past)
+}
+
+// Interrupt implements wait.Interrupter.
+func (c *writing) Interrupt() {
+	c.writeDue.Store(true)
+	_ = c.Conn.SetWriteDeadline(past)
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
 // instant stands for no wait at all: with a deadline that has passed the poller
 // does not even try.
 const instant = time.Millisecond
@@ -92,44 +177,22 @@ const instant = time.Millisecond
 var errSlice = errors.New("slice passed")
 
 func (c *netConn) readWithin(limit time.Duration, p []byte) (int, error) {
+	c.readDue.Store(true)
 	if err := c.Conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
-	}
-	if ctx := c.read.ctx; ctx.Prompt() {
-		if !ctx.Arm((*reading)(c)) {
-			return 0, errSlice
-		}
-		defer ctx.Disarm()
 	}
 	n, err := c.Conn.Read(p)
 	return n, sliced(err)
 }
 
 func (c *netConn) writeWithin(limit time.Duration, p []byte) (int, error) {
+	c.writeDue.Store(true)
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
-	}
-	if ctx := c.write.ctx; ctx.Prompt() {
-		if !ctx.Arm((*writing)(c)) {
-			return 0, errSlice
-		}
-		defer ctx.Disarm()
 	}
 	n, err := c.Conn.Write(p)
 	return n, sliced(err)
 }
-
-// reading and writing are the waits of a connection, which Cancel interrupts.
-type (
-	reading netConn
-	writing netConn
-)
-
-func (c *reading) Interrupt() { _ = c.Conn.SetReadDeadline(past) }
-func (c *writing) Interrupt() { _ = c.Conn.SetWriteDeadline(past) }
-
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
 
 func sliced(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -8,7 +8,7 @@ import "time"
 // be (thread), one in a goroutine of its own on a channel.
 type Bell struct {
 	thread thread
-	rung   chan struct{} // nil: thread is rung
+	rung   signal // nil: thread is rung
 }
 
 // Reset forgets a ring. Call it before Await, when nobody can mean that wait yet.
@@ -18,7 +18,7 @@ func (b *Bell) Reset(ctx *Context) {
 		return
 	}
 	if b.rung == nil {
-		b.rung = make(chan struct{}, 1)
+		b.rung = make(signal, 1)
 	}
 	select {
 	case <-b.rung:
@@ -32,28 +32,28 @@ func (b *Bell) Ring() {
 		b.thread.wake()
 		return
 	}
-	select {
-	case b.rung <- struct{}{}:
-	default: // it was rung
-	}
+	b.rung.Interrupt()
 }
 
-// Await waits for a ring, so long at most. It may return for no reason: a signal
-// is one, and its handlers want to run.
-func (b *Bell) Await(ctx *Context, limit time.Duration) {
-	if b.rung == nil {
+// Await waits for a ring until then at most (zero: for ever), where the context is
+// not prompt for a slice. It may return for no reason: a signal is one, and its
+// handlers want to run.
+func (b *Bell) Await(ctx *Context, until time.Time) {
+	limit := max(time.Millisecond, Slice(until))
+	switch {
+	case b.rung == nil:
 		b.thread.sleep(limit)
-		return
-	}
-	var stopped <-chan struct{}
-	if ctx.prompt {
-		stopped = ctx.root().cancelled()
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-b.rung:
-	case <-stopped:
-	case <-timer.C:
+	case ctx.prompt:
+		if ctx.Arm(b.rung, until) {
+			<-b.rung
+			ctx.Disarm()
+		}
+	default:
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		select {
+		case <-b.rung:
+		case <-timer.C:
+		}
 	}
 }

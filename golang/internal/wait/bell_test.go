@@ -15,7 +15,7 @@ func awaitTurn(t *testing.T, ctx *Context, b *Bell, turn *atomic.Int32, whose in
 			return
 		}
 		start := time.Now()
-		b.Await(ctx, time.Minute)
+		b.Await(ctx, time.Now().Add(time.Minute))
 		if time.Since(start) > 50*time.Second {
 			t.Error("a ring was lost")
 			return
@@ -33,8 +33,9 @@ func testRings(t *testing.T, ctx *Context) {
 	var bells [2]Bell
 	var turn atomic.Int32
 	var group sync.WaitGroup
+	bells[0].Reset(ctx)
+	bells[1].Reset(ctx)
 	for me := range int32(2) {
-		bells[me].Reset(ctx)
 		group.Go(func() {
 			for range 1000 {
 				awaitTurn(t, ctx, &bells[me], &turn, me)
@@ -54,13 +55,13 @@ func TestRingBeforeTheWaitCounts(t *testing.T) {
 	b.Ring()
 	b.Ring()
 	start := time.Now()
-	if b.Await(ctx, time.Minute); time.Since(start) > 50*time.Second {
+	if b.Await(ctx, time.Now().Add(time.Minute)); time.Since(start) > 50*time.Second {
 		t.Error("the ring was lost")
 	}
 	b.Reset(ctx)
 	for range 10 { // it may return early
 		start = time.Now()
-		if b.Await(ctx, 20*time.Millisecond); time.Since(start) >= 20*time.Millisecond {
+		if b.Await(ctx, time.Now().Add(20*time.Millisecond)); time.Since(start) >= 20*time.Millisecond {
 			return
 		}
 	}

@@ -101,8 +101,8 @@ type Context struct {
 	stopped atomic.Pointer[error]
 
 	mu    sync.Mutex
-	done  chan struct{} // closed by Cancel; made when asked for
-	armed Interrupter   // the wait under way: see Arm
+	armed Interrupter // the wait under way: see Arm
+	place place       // guarded by alarm.mu
 }
 
 // Interrupter is a wait that can be ended from outside.
@@ -143,9 +143,10 @@ func (c *Context) Never() bool { return c.now }
 // Prompt reports whether waits are whole: see NewPrompt.
 func (c *Context) Prompt() bool { return c.prompt }
 
-// Arm announces a wait that Cancel is to interrupt; false means that the
-// exchange must end already. Disarm ends it. There is one wait at a time.
-func (c *Context) Arm(i Interrupter) bool {
+// Arm announces a wait that is to be interrupted at until (zero: never), and by
+// Cancel; false means that the exchange must end already. Disarm ends it. There is
+// one wait at a time.
+func (c *Context) Arm(i Interrupter, until time.Time) bool {
 	c = c.root()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -153,6 +154,9 @@ func (c *Context) Arm(i Interrupter) bool {
 		return false
 	}
 	c.armed = i
+	if !until.IsZero() {
+		alarms.set(c, until)
+	}
 	return true
 }
 
@@ -163,6 +167,16 @@ func (c *Context) Disarm() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.armed = nil
+	alarms.clear(c)
+}
+
+// interrupt ends the wait under way.
+func (c *Context) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed != nil {
+		c.armed.Interrupt()
+	}
 }
 
 // root is the context that Cancel is called on.
@@ -180,14 +194,7 @@ func (c *Context) Start() time.Time { return c.start }
 // Only the first call counts.
 func (c *Context) Cancel(cause error) {
 	if c.stopped.CompareAndSwap(nil, &cause) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.done != nil {
-			close(c.done)
-		}
-		if c.armed != nil {
-			c.armed.Interrupt()
-		}
+		c.interrupt()
 	}
 }
 
@@ -264,21 +271,6 @@ func Slice(until time.Time) time.Duration {
 	return max(0, min(Tick, time.Until(until)))
 }
 
-// Slice is the function of that name, but for a prompt context the whole wait is
-// one.
-func (c *Context) Slice(until time.Time) time.Duration {
-	switch {
-	case !c.prompt:
-		return Slice(until)
-	case until.IsZero():
-		return whole
-	}
-	return max(0, time.Until(until))
-}
-
-// whole is a slice that nothing but an event ends.
-const whole = 24 * time.Hour
-
 // Await waits for ready to be closed or to deliver.
 func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 	select {
@@ -290,40 +282,57 @@ func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 		return ErrWouldBlock
 	}
 	until, why := c.Until(phase)
-	timer := time.NewTimer(c.Slice(until))
-	defer timer.Stop()
-	var stopped <-chan struct{}
+	sleep := c.sliced
 	if c.prompt {
-		stopped = c.root().cancelled()
+		sleep = c.whole
 	}
-	for {
-		select {
-		case <-ready:
-			return nil
-		case <-stopped:
-		case <-timer.C:
-		}
+	for !sleep(ready, until) {
 		if err := c.Check(); err != nil {
 			return err
 		}
 		if why != nil && !time.Now().Before(until) {
 			return why
 		}
-		timer.Reset(c.Slice(until))
+	}
+	return nil
+}
+
+// sliced waits for a slice at most, and reports whether ready was.
+func (*Context) sliced(ready <-chan struct{}, until time.Time) bool {
+	timer := time.NewTimer(Slice(until))
+	defer timer.Stop()
+	select {
+	case <-ready:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 
-// cancelled is closed by Cancel.
-func (c *Context) cancelled() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.stopped.Load() != nil {
-			close(c.done)
-		}
+// whole waits until it is interrupted, and reports whether ready was.
+func (c *Context) whole(ready <-chan struct{}, until time.Time) bool {
+	end := make(signal, 1)
+	if !c.Arm(end, until) {
+		return false
 	}
-	return c.done
+	defer c.Disarm()
+	select {
+	case <-ready:
+		return true
+	case <-end:
+		return false
+	}
+}
+
+// signal is a wait on a channel.
+type signal chan struct{}
+
+// Interrupt implements Interrupter.
+func (s signal) Interrupt() {
+	select {
+	case s <- struct{}{}:
+	default: // it was interrupted
+	}
 }
 
 // IsTimeout reports whether err is a limit of ours that passed.

@@ -150,13 +150,13 @@ func (i interrupted) Interrupt() { close(i) }
 func TestCancelInterruptsTheArmedWait(t *testing.T) {
 	c := NewPrompt(Limits{})
 	wait := make(interrupted)
-	if !c.Arm(wait) {
+	if !c.Arm(wait, time.Time{}) {
 		t.Fatal("a wait could not begin")
 	}
 	c.Cancel(ErrCancelled)
 	<-wait
 	c.Disarm()
-	if c.Arm(wait) {
+	if c.Arm(wait, time.Time{}) {
 		t.Error("a wait began after the end")
 	}
 }
