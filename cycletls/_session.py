@@ -7,11 +7,13 @@ from ._exceptions import LoopError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Coroutine, Generator, Mapping
     from types import TracebackType
     from typing import Any
 
     from ._background import Background
+    from ._download import Progress
     from ._engine import Engine
     from ._exchange import Exchange
     from ._response import Response
@@ -47,6 +49,45 @@ class CycleTLS(Client["Response"]):
         """
         response: Any = self._send(method, url, {**options, "stream": True})
         return response  # type: ignore[no-any-return]  # with stream=True it is one
+
+    def download(
+        self,
+        url: str,
+        path: str | os.PathLike[str],
+        *,
+        progress: Progress = False,
+        resume: bool = False,
+        **options: Unpack[RequestOptions],
+    ) -> Response:
+        """Download to a file, which appears when it is complete.
+
+        Args:
+            url: absolute, or relative to ``base_url``.
+            path: of the file; one that exists is replaced.
+            progress: True shows a bar where standard error is a terminal; a callable gets the bytes that are there and
+                how many there will be (None: unknown).
+            resume: go on with what an earlier download has left, if the server has that very file still; else begin
+                anew. What is left after an error stays for the next time, as ``<path>.part``.
+            options: see :class:`cycletls._options.Options`.
+
+        Returns:
+            The response, whose body is in the file.
+
+        Raises:
+            HTTPError: the response was one of an error.
+            RequestException: the request cannot be made, or failed.
+        """
+        from ._download import Download
+
+        with Download(str(url), path, progress, resume) as download:
+            while True:
+                with self.stream("GET", url, **download.options(options)) as response:
+                    if not download.begin(response):
+                        continue
+                    for piece in response.iter_bytes():
+                        download.write(piece)
+                download.finish()
+                return response
 
     def close(self) -> None:
         """Close the connections, and end the exchanges that go on, wherever they are: they raise SessionClosed.
@@ -106,6 +147,28 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
             What ``async with``, or ``await``, makes the response of.
         """
         return Streaming(self._send(method, url, {**options, "stream": True}))
+
+    async def download(
+        self,
+        url: str,
+        path: str | os.PathLike[str],
+        *,
+        progress: Progress = False,
+        resume: bool = False,
+        **options: Unpack[RequestOptions],
+    ) -> Response:
+        """Download to a file, see :meth:`CycleTLS.download`; the file is written on the thread of the loop."""
+        from ._download import Download
+
+        with Download(str(url), path, progress, resume) as download:
+            while True:
+                async with self.stream("GET", url, **download.options(options)) as response:
+                    if not download.begin(response):
+                        continue
+                    async for piece in response.iter_bytes():
+                        download.write(piece)
+                download.finish()
+                return response
 
     async def aclose(self) -> None:
         """Do what :meth:`CycleTLS.close` does."""
