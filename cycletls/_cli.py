@@ -184,7 +184,12 @@ def check(name: str, as_json: bool) -> None:
 @main.command()
 @click.option("--node", is_flag=True, help="Serve the npm package cycletls, which has no token.")
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0 is a free one.")
-@click.option("--idle-exit", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="End when there was no client so long.")
+@click.option(
+    "--idle-exit",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="End after so long without a client.",
+)
 @click.option("--write-executable", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help=EXECUTABLE)
 def sidecar(node: bool, port: int, idle_exit: float | None, write_executable: Path | None) -> None:
     """Serve other processes on this machine, and say where as one line of JSON."""

@@ -12,8 +12,11 @@ from servers import Certificates
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
+    "asyncio_tasks": "given up after half a second; the session goes on: 200",
+    "cancel": "cancelled after 0.",
     "capture": "the server saw x-first before x-second",
     "cookies": "the server sees: {'theme': 'dark', 'visit': '1'}",
+    "download": "image.png: 8090 bytes, as the last step says: True",
     "errors": "not sent at all:",
     "get": "query the server saw: {'page': ['1', '2'], 'q': 'ü'}",
     "headers": "  X-Second: 1\n  x-first: 2\n  X-Second: 3\n",
@@ -22,6 +25,7 @@ SHOWN = {
     "profiles": "Firefox/",
     "redirects": "302 -> ",
     "session": "same connection: True",
+    "stream": "lines, one by one: 20\nonly the first: 1000 bytes of 100000",
     "stream_upload": "lines that arrived: 1000",
     "threads": "answers: True",
     "tls": "refused:",
