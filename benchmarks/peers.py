@@ -27,6 +27,7 @@ class Peer:
     requirements: str | None = "requirements.txt"
     missing: Mapping[str, str] = field(default_factory=dict, hash=False)  # work or protocol: why it cannot
     note: str = ""
+    everywhere: bool = True  # not only in rows that name it
 
 
 WAITS = dict.fromkeys(("tasks", "astream", "astart"), "has no asyncio client")
@@ -58,6 +59,14 @@ PEERS = (
         requirements="requirements-cycletls-0.0.5.txt",
         missing=WAITS | BUFFERS | {"sessions": "keeps connections for the process: a new object is no new session"},
         note="the package of our name that is on PyPI; imitates Chrome; TLS 1.2 where a server allows it",
+    ),
+    Peer(
+        "plain profile",
+        "plain",
+        "cycletls",
+        requirements=None,
+        note="ours with the smallest profile in place of Chrome's",
+        everywhere=False,
     ),
 )
 

@@ -62,7 +62,8 @@ def measure(row: Row, clients: Sequence[peers.Peer], servers: server.Servers, ef
     """One row: each round begins with another client, so that none profits from its place."""
     print(row.title, file=sys.stderr, flush=True)
     outcome = Outcome(row)
-    able = [client for client in clients if not missing(client, row, outcome)]
+    asked = [client for client in clients if (client.name in row.clients if row.clients else client.everywhere)]
+    able = [client for client in asked if not missing(client, row, outcome)]
     rounds = 1 if effort is QUICK else row.rounds or effort.rounds
     figures: dict[str, list[dict[str, float]]] = {client.name: [] for client in able}
     for number in range(rounds):

@@ -2,8 +2,10 @@ import cycletls
 
 
 class Client:
+    profile = "chrome"
+
     def __init__(self, ca: str, http2: bool) -> None:
-        self._session = cycletls.CycleTLS(profile="chrome", verify=ca)
+        self._session = cycletls.CycleTLS(profile=self.profile, verify=ca)
         self.close = self._session.close
 
     def get(self, url: str) -> bytes:

@@ -253,17 +253,19 @@ func lines(fields message.Fields) string {
 var errLost = &message.ClosedError{While: "reading the response head", Cause: errors.New("reset")}
 
 // instant is a pool of connections that answer at once and note nothing.
-type instant struct{ wire }
+type instant struct {
+	wire
+	connection message.Connection
+}
 
 func (i *instant) Open(*wait.Context, transport.Origin, bool) (message.Stream, *message.Connection, error) {
-	return instantStream{}, &instantConnection, nil
+	return instantStream{}, &i.connection, nil
 }
 
 type instantStream struct{ message.Stream }
 
 var (
-	instantConnection = message.Connection{ID: 1, Protocol: "http/1.1", Reused: true}
-	instantHead       = message.Response{
+	instantHead = message.Response{
 		Status: 200, Version: "HTTP/1.1",
 		Fields: message.Fields{{Name: "Content-Type", Value: "text/plain"}, {Name: "Content-Length", Value: "0"}},
 	}

@@ -68,6 +68,21 @@ func newLayout(profile []fingerprint.Slot, changes []envelope.HeaderChange, user
 	for i := range changes {
 		l = l.change(changes, i)
 	}
+	return l.ready(h2)
+}
+
+// ready makes the fixed values such that they can be sent as they are.
+func (l layout) ready(h2 bool) layout {
+	for i := range l {
+		s := &l[i]
+		switch field, sent := written(s.name, s.value, h2); {
+		case s.role == rest:
+		case sent:
+			s.name, s.value = field.Name, field.Value
+		case s.role == fixed:
+			s.value, s.removed = "", true
+		}
+	}
 	return l
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -277,15 +278,24 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkOwnCost is what the engine adds to its connections.
+// BenchmarkOwnCost is what the engine adds to its connections; it may hardly
+// matter whom it looks like.
 func BenchmarkOwnCost(b *testing.B) {
-	s, err := NewSession(defaults(b), nil)
-	if err != nil {
-		b.Fatal(err)
+	for _, name := range []string{"plain", "chrome-156-linux"} {
+		for _, protocol := range []string{"http/1.1", "h2"} {
+			b.Run(name+" "+protocol, func(b *testing.B) {
+				config := defaults(b)
+				config.Profile = profileNamed(b, name)
+				s, err := NewSession(config, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Close()
+				s.pool = &instant{connection: message.Connection{ID: 1, Protocol: protocol, Reused: true}}
+				benchmark(b, s, "http://example.org/path?query")
+			})
+		}
 	}
-	s.Close()
-	s.pool = &instant{}
-	benchmark(b, s, "http://example.org/path?query")
 }
 
 func benchmark(b *testing.B, s *Session, url string) {

@@ -39,7 +39,7 @@ func (m *merge) fields() message.Fields {
 		case s.role > rest && m.values[s.role] != "" && s.value == "" && !s.removed:
 			m.add(s.name, m.values[s.role])
 		case s.value != "":
-			m.add(s.name, s.value)
+			m.out = append(m.out, message.Field{Name: s.name, Value: s.value})
 		}
 		previous = s.name
 	}
@@ -105,14 +105,21 @@ func (m *merge) others() {
 }
 
 func (m *merge) add(name, value string) {
+	if field, sent := written(name, value, m.h2); sent {
+		m.out = append(m.out, field)
+	}
+}
+
+// written returns a field as its protocol writes it, and whether it has it.
+func written(name, value string, h2 bool) (message.Field, bool) {
 	value = strings.Trim(value, " \t")
-	if m.h2 {
+	if h2 {
 		if belongsToConnection(name, value) || same(name, "Host") {
-			return
+			return message.Field{}, false
 		}
 		name = strings.ToLower(name)
 	}
-	m.out = append(m.out, message.Field{Name: name, Value: value})
+	return message.Field{Name: name, Value: value}, true
 }
 
 // reorder puts the named fields in that order into the places that they have

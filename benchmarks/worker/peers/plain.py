@@ -1,0 +1,5 @@
+from .ours import Client as Ours
+
+
+class Client(Ours):
+    profile = "plain"
