@@ -24,6 +24,7 @@ menu:
 	@echo 'make examples  the scripts in examples/, against local servers'
 	@echo 'make browsers  capture the browsers that are installed here, and look like them'
 	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make endurance gibibytes, and ten thousand exchanges that are broken off'
 	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
 	@echo 'make fidelity  live browsers and our replay of them, facet by facet, written to docs/FIDELITY.md'
 	@echo 'make wheel     dist/cycletls-*.whl'
@@ -66,6 +67,9 @@ fuzz: golang/vendor/patched
 	@cd golang && grep -ro --include='*_test.go' 'func Fuzz[A-Za-z0-9]*' internal | sed -E 's|/[^/]*:func | |' | while read package target; do \
 	  go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package || exit 1; done
 
+endurance: cycletls/libcycletls.so
+	pytest -v -s -p no:randomly tests/endurance.py
+
 bench: cycletls/libcycletls.so
 	python -m benchmarks
 
@@ -96,4 +100,4 @@ tests/node/node_modules/ready: tests/node/package-lock.json
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python test-node test-clients examples browsers lint lint-go lint-python fuzz bench fidelity wheel requirements clean
+.PHONY: menu demo test test-go test-python test-node test-clients examples browsers lint lint-go lint-python fuzz endurance bench fidelity wheel requirements clean
