@@ -23,6 +23,7 @@ menu:
 	@echo 'make lint      style and types alone'
 	@echo 'make examples  the scripts in examples/, against local servers'
 	@echo 'make browsers  capture the browsers that are installed here, and look like them'
+	@echo 'make proxies   install real proxies where they are missing (as root), and test against them'
 	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make endurance gibibytes, and ten thousand exchanges that are broken off'
 	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
@@ -52,6 +53,10 @@ examples: cycletls/libcycletls.so
 
 browsers: cycletls/libcycletls.so
 	pytest -v tests/live_browsers.py
+
+proxies: cycletls/libcycletls.so
+	@PATH=$$PATH:/usr/sbin; which tinyproxy squid microsocks danted > /dev/null || apt-get install --yes --no-install-recommends tinyproxy squid microsocks dante-server
+	pytest -v tests/test_real_proxies.py
 
 lint: lint-go lint-python
 
@@ -100,4 +105,4 @@ tests/node/node_modules/ready: tests/node/package-lock.json
 	pip install --quiet $(UV) && uv pip install --quiet --require-hashes -r requirements.txt || pip install --quiet --require-hashes -r requirements.txt
 	(python golang/toolchain.py || pip install --quiet --require-hashes -r golang/requirements.txt) && touch $@
 
-.PHONY: menu demo test test-go test-python test-node test-clients examples browsers lint lint-go lint-python fuzz endurance bench fidelity wheel requirements clean
+.PHONY: menu demo test test-go test-python test-node test-clients examples browsers proxies lint lint-go lint-python fuzz endurance bench fidelity wheel requirements clean

@@ -10,6 +10,7 @@ import os
 from ._body import flatten
 from ._cookies import Cookie
 from ._profiles import base_documents, profile_document
+from ._proxies import proxies_of
 from ._timeouts import Timeouts
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ def session_message(options: Options, headers: Changes, jar: int, background: bo
         background: whether its requests are sent in the background.
     """
     certificate, key, password = (*options.cert, "", "", "")[:3]
+    proxies = proxies_of(options)
     message = {
         "type": "session",
         **_identity(options),
@@ -53,6 +55,8 @@ def session_message(options: Options, headers: Changes, jar: int, background: bo
         "resolve": dict(options.resolve),
         "blockPrivate": options.block_private,
         "localAddress": options.local_address,
+        "proxies": proxies.rules,
+        "noProxy": proxies.exceptions,
         "enableConnectionReuse": options.enable_connection_reuse,
         "maxConnections": options.max_connections or 0,
         "maxConnectionsPerHost": options.max_connections_per_host or 0,

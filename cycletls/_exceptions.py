@@ -25,6 +25,7 @@ CycleTLSError                    base of all
     │   ├── DNSError             the host name has no address
     │   ├── ConnectError         no address could be connected to
     │   ├── BlockedAddress       the address is private and block_private is on
+    │   ├── ProxyError           the proxy could not be reached, or does not lead on
     │   ├── TLSError             the handshake failed (SSLError)
     │   │   └── CertificateError the server's certificate was not accepted
     │   ├── ConnectionClosed     closed or reset while the exchange went on
@@ -196,6 +197,14 @@ class BlockedAddress(ConnectionError):
     remedy = "block_private=False allows it"
 
 
+class ProxyError(ConnectionError):
+    """The proxy could not be reached, or does not lead on.
+
+    ``detail`` has its URL, without credentials, as ``proxy``, and the ``status``
+    with which it refused a tunnel.
+    """
+
+
 class TLSError(ConnectionError):
     """The TLS handshake failed."""
 
@@ -293,6 +302,7 @@ ERRORS: Final[Mapping[str, type[RequestException]]] = {
     "dns": DNSError,
     "connect": ConnectError,
     "blocked": BlockedAddress,
+    "proxy": ProxyError,
     "tls": TLSError,
     "certificate": CertificateError,
     "connection_closed": ConnectionClosed,

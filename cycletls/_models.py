@@ -100,10 +100,14 @@ class TLSProfile(_Part):
 
 
 class HTTP1Profile(_Part):
-    """HTTP/1.1: the headers by kind of request, where they differ from HTTP/2's in order or case."""
+    """HTTP/1.1: the headers by kind of request, where they differ from HTTP/2's in order or case.
+
+    ``connect`` are those of a CONNECT request to a proxy; without, Chromium's.
+    """
 
     headers: dict[str, tuple[Row, ...]] = Field(default_factory=dict)
     joined_body: int = Field(default=0, ge=0)
+    connect: tuple[Row, ...] = ()
 
 
 class Priority(_Part):

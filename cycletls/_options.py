@@ -13,6 +13,7 @@ from ._cookies import parse_cookies
 from ._exceptions import InvalidOption, UnknownOption
 from ._headers import parse_changes
 from ._profiles import lasting_reference, stand_in
+from ._proxies import parse_proxies
 from ._timeouts import LONGEST, Timeouts
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ._cancel import CancelToken
     from ._cookies import Cookie
     from ._headers import Changes
+    from ._proxies import Proxies
     from ._request import Request
     from ._response import Response
 
@@ -110,7 +112,8 @@ class Options:
     resolve: tuple[tuple[str, str], ...] = ()
     """{host: address} that replaces the name look-up."""
     block_private: bool = False
-    """Refuse to connect to loopback, private and link-local addresses, on every hop."""
+    """Refuse to connect to loopback, private and link-local addresses, on every hop; what a name means that a proxy
+    looks up, the proxy decides."""
     local_address: str | None = None
     """Address to connect from."""
     enable_connection_reuse: bool = True
@@ -123,8 +126,11 @@ class Options:
     """How many times larger decoding may make a body of more than 10 MiB."""
     max_body_bytes: int | None = None
     """Largest body of a response, decoded; None is no limit."""
-    proxy: str | None = None
-    """None or "" connects directly; nothing else is accepted yet."""
+    proxy: Proxies | None = None
+    """URL of a proxy, or a mapping as requests' and httpx's ``proxies``; "" connects directly, None asks the
+    environment. Schemes: http, https, socks4a, socks5h, and with names looked up on this side socks4, socks5."""
+    trust_env: bool = True
+    """Without ``proxy``, take HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY from the environment."""
 
     # What only a session can say.
 
@@ -193,6 +199,8 @@ CONNECTION: Final = frozenset(
         "resolve",
         "block_private",
         "local_address",
+        "proxy",
+        "trust_env",
         "enable_connection_reuse",
         "max_header_bytes",
         "max_informational",
@@ -406,12 +414,6 @@ def _resolve(value: Any) -> tuple[tuple[str, str], ...]:
     raise InvalidOption(f"resolve= is {{host: address}}, not {value!r:.100}")
 
 
-def _proxy(value: Any) -> None:
-    addresses = value.values() if isinstance(value, Mapping) else [value]
-    if any(addresses):
-        raise InvalidOption("proxy= takes None or '' (a direct connection): this version cannot use proxies")
-
-
 def _base_url(value: object) -> str | None:
     if value is None or (isinstance(value, str) and "://" in value and not {"?", "#"} & set(value)):
         return value
@@ -448,7 +450,7 @@ _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "cert": _cert,
     "min_tls": _min_tls,
     "resolve": _resolve,
-    "proxy": _proxy,
+    "proxy": parse_proxies,
     "base_url": _base_url,
     "cancel": _cancel,
     "upload_progress": _upload_progress,

@@ -53,12 +53,12 @@ def replay(profile: Profile) -> Profile:
 def was_shown(profile: Profile, facet: str) -> bool:
     """Return whether a replay of a profile shows a facet.
 
-    No WebSocket is opened; redirects show what the profile has of them; and
-    without a place for content-length, the profile does not say how bodies are
-    sent.
+    No WebSocket is opened, no proxy is asked; redirects show what the profile
+    has of them; and without a place for content-length, the profile does not
+    say how bodies are sent.
     """
     protocols = ("h2", "http/1.1")
-    hidden = ["tls.websocket", *[f"{protocol}.websocket" for protocol in protocols]]
+    hidden = ["http/1.1.connect", "tls.websocket", *[f"{protocol}.websocket" for protocol in protocols]]
     for kind in (*KINDS, "websocket"):
         if f"{kind}{REDIRECTED}" not in profile.headers:  # then redirects show the kind's once more, and only in part
             hidden += [f"{protocol}.{kind}{REDIRECTED}" for protocol in protocols]

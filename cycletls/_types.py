@@ -48,6 +48,7 @@ TimeoutTypes: TypeAlias = Union[float, int, tuple[Seconds, Seconds], Timeouts, N
 Hook: TypeAlias = Callable[["Response"], Union["Response", None]]
 HookTypes: TypeAlias = Mapping[str, Union[Hook, Sequence[Hook]]]
 PathTypes: TypeAlias = Union[str, PathLike[str]]
+ProxyTypes: TypeAlias = Union[str, Mapping[str, Union[str, None]], None]
 CertTypes: TypeAlias = Union[PathTypes, tuple[PathTypes, PathTypes], tuple[PathTypes, PathTypes, str], None]
 ProfileTypes: TypeAlias = Union[str, PathLike[str], Mapping[str, Any], "Profile", None]
 
@@ -83,14 +84,15 @@ class _Common(TypedDict, total=False):
     max_informational: int
     max_expansion: float
     max_body_bytes: int | None
-    proxy: str | None
+    proxy: ProxyTypes
+    trust_env: bool
 
     # Synonyms: _options.SYNONYMS says of what.
     follow_redirects: bool
     disable_redirect: bool
     insecure_skip_verify: bool
     fingerprint: ProfileTypes
-    proxies: Mapping[str, str | None] | str | None
+    proxies: ProxyTypes
 
 
 class ClientOptions(_Common, total=False):

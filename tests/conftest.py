@@ -39,6 +39,10 @@ def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
 
 sys.addaudithook(refuse_other_hosts)
 
+# Whatever proxies this machine has, those of the tests are on loopback.
+for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[_name]
+
 # A job that a shell runs in the background ignores SIGINT, and so would every process that the tests start from it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -6,6 +6,7 @@ guessed and a client that is quicker than the server waits in the socket's queue
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import struct
@@ -138,6 +139,19 @@ class Peer:
             if self._stopped.wait(seconds):
                 return
             self._socket.sendall(data[position : position + 1])
+
+    def relay(self, port: int) -> None:
+        """Pass on what comes, both ways, until either side ends: what a proxy does once it has led on."""
+        with socket.create_connection(("127.0.0.1", port)) as onward:
+            onward.sendall(self._unread)
+            ways = {self._socket: onward, onward: self._socket}
+            while True:
+                readable, _, _ = select.select(ways, (), ())
+                for source in readable:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    ways[source].sendall(data)
 
     def end(self) -> None:
         """Send a FIN and go on reading: a half-closed connection."""

@@ -24,6 +24,7 @@ from cycletls._envelope import (
 )
 from cycletls._options import Options
 from cycletls._profiles import resolve_name
+from cycletls._proxies import parse_proxies
 from cycletls._request import Request
 from cycletls._streams import Body, IterableStream
 
@@ -117,6 +118,7 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
             "resolve": (("example.org", "127.0.0.1"),),
             "block_private": True,
             "local_address": "127.0.0.2",
+            "proxy": parse_proxies({"https": "socks5h://u:p@h", "no_proxy": "a, .b"}),
             "max_connections": 100,
             "max_connections_per_host": 6,
             "max_idle_connections": 20,
@@ -130,6 +132,7 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
         "timeouts": {"total": 30000, "connect": 0, "read": 0, "write": 0, "pool": 0},
         "redirects": {"follow": True, "max": 10, "allowDowngrade": False},
     }
+    expected["proxies"] = expected["proxies"][:1]
     del expected["bases"]  # instead of a profile, see below
     assert listed(message) == expected
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from servers import Certificates
+from servers import Certificates, Peer, ScriptedServer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHOWN = {
@@ -23,6 +23,7 @@ SHOWN = {
     "interrupt": "interrupted after 0.",
     "json_and_forms": "form: {'colour': ['red', 'blue'], 'size': '9'} as application/x-www-form-urlencoded",
     "profiles": "Firefox/",
+    "proxy": "refused: http://127.0.0.1:1",
     "redirects": "302 -> ",
     "session": "same connection: True",
     "stream": "lines, one by one: 20\nonly the first: 1000 bytes of 100000",
@@ -43,9 +44,17 @@ def run(name: str, *arguments: str, **environment: str) -> str:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_example_shows_what_it_promises(name: str, httpbin_h2: str, certificates: Certificates) -> None:
-    """Each example prints its point when it talks HTTP/2 to a server of the test authority."""
-    shown = run(name, httpbin_h2, SSL_CERT_FILE=str(certificates.authority), PYTHONIOENCODING="utf-8")
+    """Each example prints its point when it talks HTTP/2 to a server of the test authority, beside a proxy."""
+    with ScriptedServer(lambda peer: leading_to(httpbin_h2, peer)) as proxy:
+        shown = run(name, httpbin_h2, proxy.url, SSL_CERT_FILE=str(certificates.authority), PYTHONIOENCODING="utf-8")
     assert SHOWN[name] in shown
+
+
+def leading_to(origin: str, peer: Peer) -> None:
+    """Play a proxy with one way to lead."""
+    peer.read_head()
+    peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+    peer.relay(int(origin.rpartition(":")[2]))
 
 
 def test_demo_shows_every_transport() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cycletls import Cookie, CycleTLSError, InvalidHeader, InvalidOption, Timeouts, UnknownOption, _options, _types
 from cycletls._options import CONNECTION, NAMES, REQUEST_ONLY, SESSION_ONLY, SYNONYMS, Options, resolve
+from cycletls._proxies import Proxies
 
 
 def names_of(typed: Any) -> set[str]:
@@ -72,7 +73,7 @@ def test_said_goes_over_said_before_and_over_defaults() -> None:
         ("disable_redirect", True, "allow_redirects", False),
         ("insecure_skip_verify", True, "verify", False),
         ("insecure_skip_verify", False, "verify", True),
-        ("proxies", {"http": None}, "proxy", None),
+        ("proxies", "http://h", "proxy", Proxies((("all", "http://h", "proxy"),))),
     ],
 )
 def test_synonyms_mean_the_canonical_option(word: str, value: object, name: str, meaning: object) -> None:
@@ -133,8 +134,10 @@ def test_plain_values_of_another_type_are_coerced_or_explained() -> None:
         {"header_order": [1]},
         {"resolve": {"host": 1}},
         {"resolve": "host"},
-        {"proxy": "http://127.0.0.1:8080"},
-        {"proxies": {"https": "socks5://h"}},
+        {"proxy": 8080},
+        {"proxy": b"http://h"},
+        {"proxies": {"https": 1}},
+        {"proxies": ["http://h"]},
         {"base_url": "example.org"},
         {"base_url": "https://example.org/?a=b"},
         {"min_tls": "1.0"},

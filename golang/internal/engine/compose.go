@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/base64"
 	"slices"
 	"strconv"
 
@@ -23,11 +22,17 @@ func (x *Exchange) compose() {
 	x.describeBody(&m)
 	m.values[authorization] = x.authorization(m.layout)
 	m.values[cookies] = x.cookies(m.layout)
+	path := i.url.Target
+	if h.route.Forward {
+		path = i.url.Absolute()
+		x.forwarded(&m)
+	}
 	h.head = message.Request{
 		Method:    i.method,
 		Scheme:    i.url.Scheme,
 		Authority: authority,
-		Path:      i.url.Target,
+		Path:      path,
+		Absolute:  h.route.Forward,
 		Fields:    m.fields(),
 		HasBody:   i.hasBody,
 		Length:    i.length,
@@ -71,17 +76,13 @@ func (x *Exchange) describeBody(m *merge) {
 // the request always, those in its URL where no header says otherwise.
 func (x *Exchange) authorization(l layout) string {
 	if auth := x.intent.auth; auth != nil {
-		return basic(auth.User, auth.Password)
+		return message.Basic(auth.User, auth.Password)
 	}
 	u := x.intent.url
 	if _, said := l.value(authorization); !u.HasUser || said || mentions(x.intent.changes, roleNames[authorization]) {
 		return ""
 	}
-	return basic(u.User, u.Password)
-}
-
-func basic(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	return message.Basic(u.User, u.Password)
 }
 
 // mentions reports whether changes set or remove a field.

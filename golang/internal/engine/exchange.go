@@ -12,6 +12,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -54,6 +55,7 @@ type intent struct {
 
 // hop is one request on one connection.
 type hop struct {
+	route     transport.Origin
 	stream    message.Stream
 	conn      *message.Connection
 	head      message.Request

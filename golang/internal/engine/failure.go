@@ -11,6 +11,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/http1"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/proxy"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -59,6 +60,13 @@ func Failure(err error) *envelope.Error {
 	if about.delivered {
 		failure.Detail["delivery"] = deliveryNames[about.delivery]
 		failure.Detail["hop"] = strconv.Itoa(about.hop)
+	}
+	var refused *proxy.Error
+	if failure.Kind == envelope.Proxy && errors.As(err, &refused) {
+		failure.Detail["proxy"] = refused.Proxy.String()
+		if refused.Status > 0 {
+			failure.Detail["status"] = strconv.Itoa(refused.Status)
+		}
 	}
 	return failure
 }
@@ -109,6 +117,8 @@ func is[T error](err error) bool {
 func requestKind(err error) (envelope.Kind, bool) {
 	var unsendable *http1.InvalidError
 	switch {
+	case is[*OptionError](err): // whatever is wrong with it, a proxy's URL too
+		return envelope.InvalidOption, true
 	case is[*TooManyRedirectsError](err):
 		return envelope.TooManyRedirects, true
 	case is[*RedirectError](err):
@@ -123,8 +133,6 @@ func requestKind(err error) (envelope.Kind, bool) {
 		return envelope.InvalidMethod, true
 	case is[*BodyError](err), is[*message.LengthError](err):
 		return envelope.InvalidBody, true
-	case is[*OptionError](err):
-		return envelope.InvalidOption, true
 	case errors.As(err, &unsendable):
 		return unsendableKinds[unsendable.Part], true
 	}
@@ -141,6 +149,8 @@ var unsendableKinds = map[string]envelope.Kind{
 // connectKind: what kept us from reaching the server.
 func connectKind(err error) (envelope.Kind, bool) {
 	switch {
+	case is[*proxy.Error](err): // whatever it was that failed on the way through
+		return envelope.Proxy, true
 	case is[*transport.BlockedError](err):
 		return envelope.Blocked, true
 	case is[*transport.DNSError](err):

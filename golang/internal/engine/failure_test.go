@@ -12,6 +12,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/http1"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/proxy"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -37,6 +38,7 @@ func TestKinds(t *testing.T) {
 		envelope.DNS:              {&transport.DNSError{Cause: errors.New("x")}},
 		envelope.Connect:          {&transport.ConnectError{}},
 		envelope.Blocked:          {&transport.BlockedError{}},
+		envelope.Proxy:            {&proxy.Error{Proxy: &proxy.Proxy{}, Cause: &transport.ConnectError{}}, &proxy.Error{Proxy: &proxy.Proxy{}, Cause: &message.LimitError{}}},
 		envelope.TLSFailed:        {&transport.TLSError{}},
 		envelope.Certificate:      {&transport.CertificateError{}},
 		envelope.ConnectionClosed: {&message.ClosedError{}, http2.ErrUnavailable},

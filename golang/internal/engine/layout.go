@@ -21,12 +21,14 @@ const (
 	authorization
 	expect
 	cookies
+	proxyAuthorization
 	roles
 )
 
 var roleNames = [roles]string{
 	host: "Host", contentLength: "Content-Length", transferEncoding: "Transfer-Encoding",
 	contentType: "Content-Type", authorization: "Authorization", expect: "Expect", cookies: "Cookie",
+	proxyAuthorization: "Proxy-Authorization",
 }
 
 // roleOf returns fixed for fields that the engine does not care about.
@@ -99,6 +101,7 @@ func (l layout) complete(h2 bool) layout {
 	}{
 		{contentType, rest, 0}, {contentLength, contentType, 0}, {transferEncoding, contentLength, 1},
 		{authorization, rest, 1}, {expect, rest, 1}, {cookies, rest, 1},
+		{proxyAuthorization, contentLength, 1}, // Chromium's place
 	} {
 		if l.has(missing.role) || missing.role == transferEncoding && h2 {
 			continue

@@ -17,6 +17,9 @@ type merge struct {
 	changes []envelope.HeaderChange
 	order   []string
 	h2      bool
+	// proxyConnection: Connection is called Proxy-Connection, unless the caller
+	// has set it.
+	proxyConnection bool
 	// values of the roles that the engine fills; "" = no field
 	values [roles]string
 	out    message.Fields
@@ -38,6 +41,8 @@ func (m *merge) fields() message.Fields {
 		case m.callers(s.name):
 		case s.role > rest && m.values[s.role] != "" && s.value == "" && !s.removed:
 			m.add(s.name, m.values[s.role])
+		case s.value != "" && m.proxyConnection && same(s.name, "Connection"):
+			m.add("Proxy-"+s.name, s.value)
 		case s.value != "":
 			m.out = append(m.out, message.Field{Name: s.name, Value: s.value})
 		}
@@ -53,7 +58,7 @@ func (m *merge) fields() message.Fields {
 // caller wrote, because it has already gone into it.
 func (m *merge) decides(r role) bool {
 	switch r {
-	case host, contentLength, transferEncoding, cookies:
+	case host, contentLength, transferEncoding, cookies, proxyAuthorization:
 		return true
 	case authorization, expect:
 		return m.values[r] != ""

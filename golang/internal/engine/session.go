@@ -15,6 +15,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/http1"
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/proxy"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -33,6 +34,7 @@ type Session struct {
 	profile *fingerprint.Profile
 	host    string // of the session's headers
 	pool    pool
+	proxies *proxy.Rules
 	jar     *cookie.Jar
 	known   connections
 	urls    target.Cache
@@ -72,10 +74,16 @@ func NewSession(config *envelope.Session, jar *cookie.Jar) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := rulesOf(config)
+	if err != nil {
+		return nil, err
+	}
 	if jar == nil {
 		jar = cookie.New()
 	}
-	return &Session{config: config, profile: profile, host: host, pool: transport.NewPool(connecting), jar: jar}, nil
+	return &Session{
+		config: config, profile: profile, host: host, pool: transport.NewPool(connecting), proxies: proxies, jar: jar,
+	}, nil
 }
 
 func checkSessionHeaders(config *envelope.Session) error {
@@ -123,7 +131,8 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 		HTTP1: http1.Config{
 			MaxHeaderBytes: config.MaxHeaderBytes, MaxInformational: config.MaxInformational, JoinedBody: profile.HTTP1.JoinedBody,
 		},
-		HTTP2: http2Config(config, &profile.HTTP2),
+		HTTP2:   http2Config(config, &profile.HTTP2),
+		Connect: connectFields(config, profile),
 
 		Resolve:      config.Resolve,
 		BlockPrivate: config.BlockPrivate,

@@ -281,6 +281,10 @@ func (d *decoder) behaviour(m *Session, field string) bool {
 		m.BlockPrivate = d.boolean()
 	case "localAddress":
 		m.LocalAddress = d.text()
+	case "proxies":
+		d.items(func() { m.Proxies = append(m.Proxies, d.proxyRule()) })
+	case "noProxy":
+		m.NoProxy = d.text()
 	case "enableConnectionReuse":
 		m.EnableConnectionReuse = d.boolean()
 	case "cookieJar":
@@ -289,6 +293,14 @@ func (d *decoder) behaviour(m *Session, field string) bool {
 		return false
 	}
 	return true
+}
+
+// proxyRule reads [match, url, option].
+func (d *decoder) proxyRule() ProxyRule {
+	if count := d.arrayLen(); count != 3 && d.err == nil {
+		d.fail(fmt.Errorf("%d items where a proxy's rule has three", count))
+	}
+	return ProxyRule{Match: d.text(), URL: d.text(), Option: d.text()}
 }
 
 func (d *decoder) limits(m *Session, field string) bool {

@@ -23,6 +23,7 @@ const (
 	DNS         Kind = "dns"
 	Connect     Kind = "connect" // refused, unreachable
 	Blocked     Kind = "blocked" // an address that blockPrivate refuses
+	Proxy       Kind = "proxy"   // not reached, or does not lead on
 	TLSFailed   Kind = "tls"
 	Certificate Kind = "certificate"
 
@@ -46,7 +47,8 @@ type Error struct {
 	Kind    Kind
 	Message string
 	// Detail: "url" (without userinfo), "method", "delivery" (unsent, sent,
-	// answered), "hop", "stack".
+	// answered), "hop", "stack"; of a proxy: "proxy" (its URL, without userinfo),
+	// "status" (of its refusal, where it gave one).
 	Detail map[string]string
 }
 
@@ -56,7 +58,7 @@ func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
 var Kinds = []Kind{
 	InvalidURL, InvalidHeader, InvalidMethod, InvalidOption, InvalidBody, Unrewindable,
 	TotalTimeout, PoolTimeout, ConnectTimeout, WriteTimeout, ReadTimeout, Cancelled, Interrupted,
-	DNS, Connect, Blocked, TLSFailed, Certificate,
+	DNS, Connect, Blocked, Proxy, TLSFailed, Certificate,
 	ConnectionClosed, StreamReset, Protocol, Limit, Incomplete, Decoding,
 	TooManyRedirects, RedirectRefused,
 	Closed, InvalidMessage, Internal,

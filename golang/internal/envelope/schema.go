@@ -36,6 +36,8 @@ type Session struct {
 	Resolve               map[string]string // host → address, instead of a look-up
 	BlockPrivate          bool              // refuse loopback, private and link-local addresses
 	LocalAddress          string            // address to dial from
+	Proxies               []ProxyRule       // the most particular that matches a URL holds
+	NoProxy               string            // exceptions, in the manner of NO_PROXY
 	EnableConnectionReuse bool
 	MaxConnections        int // open connections at once, 0 = no limit
 	MaxConnectionsPerHost int
@@ -63,6 +65,13 @@ type Identity struct {
 	JA4R             string   // likewise: JA4_r, JA4_ro, or the hash of a profile
 	HTTP2Fingerprint string   // replaces the opening of HTTP/2: Akamai's notation
 	DisableGREASE    bool     // leaves GREASE out of the ClientHello
+}
+
+// ProxyRule says which proxy some URLs are reached through: see package proxy.
+type ProxyRule struct {
+	Match  string // "http", "https" or "all", or one of these with "://host[:port]"
+	URL    string // "" = directly
+	Option string // who says so, for errors
 }
 
 // Timeouts by what is waited for; 0 = none. Those of a request replace the

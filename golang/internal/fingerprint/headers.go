@@ -52,6 +52,29 @@ type HTTP1 struct {
 	Headers map[string][]HeaderRow `json:"headers,omitempty"`
 	// JoinedBody is up to how many bytes a head and its body leave together; 0: as it suits.
 	JoinedBody int `json:"joined_body,omitempty"`
+	// Connect are the fields of a CONNECT request to a proxy; none: Chromium's.
+	Connect []HeaderRow `json:"connect,omitempty"`
+}
+
+// chromiumConnect is what Chromium 156 was seen to send.
+var chromiumConnect = []HeaderRow{
+	{Name: "Host", Place: true}, {Name: "Proxy-Connection", Value: "keep-alive"}, {Name: "User-Agent", Place: true},
+}
+
+// ConnectSlots returns the fields of a CONNECT request, with places for Host,
+// User-Agent and Proxy-Authorization.
+func (h *HTTP1) ConnectSlots() []Slot {
+	if h.Connect == nil {
+		return toSlots(chromiumConnect)
+	}
+	return toSlots(h.Connect)
+}
+
+// RenamesConnection reports whether Connection is called Proxy-Connection in a
+// request that a proxy passes on. Chromium does so; Firefox, which sends CONNECT
+// with both, has Connection there, too.
+func (h *HTTP1) RenamesConnection() bool {
+	return !slices.ContainsFunc(h.Connect, func(row HeaderRow) bool { return strings.EqualFold(row.Name, "Connection") })
 }
 
 type layoutKey struct{ kind, protocol string }
@@ -131,7 +154,13 @@ func (p *Profile) checkHeaders() error {
 			if err := checkRows(rows); err != nil {
 				return fmt.Errorf("%s.%s: %w", path, kind, err)
 			}
+			if !slices.ContainsFunc(rows, func(row HeaderRow) bool { return row.Name == Rest }) {
+				return fmt.Errorf(`%s.%s: no place "*" for other fields`, path, kind)
+			}
 		}
+	}
+	if err := checkRows(p.HTTP1.Connect); err != nil {
+		return fmt.Errorf("http1.connect: %w", err)
 	}
 	return nil
 }
@@ -150,9 +179,6 @@ func checkRows(rows []HeaderRow) error {
 		if strings.ContainsFunc(row.Value, isControl) {
 			return fmt.Errorf("[%d]: control character in the value of %s", i, row.Name)
 		}
-	}
-	if !seen[Rest] {
-		return errors.New(`no place "*" for other fields`)
 	}
 	return nil
 }
@@ -188,6 +214,7 @@ func (p *Profile) Explicit() []byte {
 	if full.HTTP2.DataSize == 0 {
 		full.HTTP2.DataSize = maxDataSize
 	}
+	full.HTTP1.Connect = toRows(p.HTTP1.ConnectSlots())
 	full.Headers, full.HTTP1.Headers = make(map[string][]HeaderRow), make(map[string][]HeaderRow)
 	for key, slots := range p.layouts {
 		kind, again := strings.CutSuffix(key.kind, redirected)

@@ -3,6 +3,7 @@ package http1
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
 )
@@ -62,9 +63,12 @@ func appendHead(out []byte, req *message.Request) ([]byte, outline, error) {
 func target(req *message.Request) (string, error) {
 	target := req.Path
 	ok := target != "" && (target[0] == '/' || target == "*")
-	if req.Method == "CONNECT" {
+	switch {
+	case req.Method == "CONNECT":
 		target = req.Authority
 		ok = target != ""
+	case req.Absolute:
+		ok = strings.HasPrefix(target, "http://")
 	}
 	if !ok || !targetBytes.spans(target) {
 		return "", invalid("target", "%q", target)

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
@@ -53,18 +54,24 @@ func TestTargetMustBeEncoded(t *testing.T) {
 		req.Path = path
 		rejects(t, "target", req)
 	}
+	for _, path := range []string{"", "/", "*", "https://a.test/", "http://a.test/ x"} {
+		req := get()
+		req.Path, req.Absolute = path, true
+		rejects(t, "target", req)
+	}
 }
 
-// TestTargetFormsReachTheWire: origin, asterisk and authority form.
+// TestTargetFormsReachTheWire: origin, asterisk, authority and absolute form.
 func TestTargetFormsReachTheWire(t *testing.T) {
 	for _, form := range []struct{ method, path, want string }{
 		{"PROPFIND", "/a?b=%20{}", "PROPFIND /a?b=%20{} HTTP/1.1\r\n"},
 		{"OPTIONS", "*", "OPTIONS * HTTP/1.1\r\n"},
 		{"CONNECT", "", "CONNECT a.test HTTP/1.1\r\n"},
+		{"GET", "http://a.test/b?c", "GET http://a.test/b?c HTTP/1.1\r\n"},
 	} {
 		s := newSession(t)
 		req := request(form.method)
-		req.Path = form.path
+		req.Path, req.Absolute = form.path, strings.HasPrefix(form.path, "http:")
 		s.start(req)
 		equal(t, "head", s.received(), form.want+"Host: a.test\r\n\r\n")
 	}

@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // Field is one header or trailer line.
 type Field struct{ Name, Value string }
@@ -54,4 +57,9 @@ func containsFold(names []string, name string) bool {
 		}
 	}
 	return false
+}
+
+// Basic returns the credentials of the Basic scheme (RFC 7617).
+func Basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }

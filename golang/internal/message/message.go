@@ -20,6 +20,7 @@ type Request struct {
 	Scheme    string
 	Authority string // host[:port], the default port left out
 	Path      string // origin-form with the query, or "*"
+	Absolute  bool   // Path is in absolute-form, for a proxy that passes the request on
 	Fields    Fields // in wire order; HTTP/2 writes the names in lower case
 	// HasBody tells an empty body from none; Length counts it (UnknownLength:
 	// chunked coding or DATA frames until the end).

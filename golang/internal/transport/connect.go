@@ -14,12 +14,12 @@ import (
 // lastID numbers the connections of the library.
 var lastID atomic.Uint64
 
-// dial makes a connection to an origin: look-up, TCP, TLS and what the server
-// chose to speak. All of it happens within the limit for connecting.
+// dial makes a connection to an origin: look-up, TCP, the way through a proxy, TLS
+// and what the server chose to speak. All of it happens within the limit for connecting.
 func (p *Pool) dial(ctx *wait.Context, o Origin) (*connection, error) {
 	ctx = ctx.Within(wait.Connect)
 	began := time.Now()
-	raw, looked, err := p.dialer.dial(ctx, o.Host, o.Port)
+	raw, looked, err := p.reach(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (p *Pool) dial(ctx *wait.Context, o Origin) (*connection, error) {
 // secure speaks TLS over raw and notes what was agreed.
 func (p *Pool) secure(ctx *wait.Context, c *connection, raw wait.Conn, o Origin) (wait.Conn, error) {
 	began := time.Now()
-	conn, agreed, err := p.tls.handshakeWith(ctx, raw, o.Host, o.Port, p.offer(o))
+	conn, agreed, err := p.tls.handshakeWith(ctx, raw, o, p.offer(o))
 	if err != nil {
 		return nil, err
 	}

@@ -84,12 +84,17 @@ func (d *dialer) dial(ctx *wait.Context, host string, port uint16) (wait.Conn, t
 	if err != nil {
 		return nil, looked, err
 	}
+	conn, err := d.connect(ctx, host, port, addresses)
+	return conn, looked, err
+}
+
+// connect connects to a host that has these addresses.
+func (d *dialer) connect(ctx *wait.Context, host string, port uint16, addresses []netip.Addr) (wait.Conn, error) {
 	r := race{host: host, port: port, waiting: interleave(addresses)}
 	if r.waiting = sameFamily(r.waiting, d.local); len(r.waiting) == 0 {
-		return nil, looked, unreachable(host, port, addresses, d.local)
+		return nil, unreachable(host, port, addresses, d.local)
 	}
-	conn, err := r.run(ctx, d.attempts(len(r.waiting)))
-	return conn, looked, err
+	return r.run(ctx, d.attempts(len(r.waiting)))
 }
 
 // unreachable is a host that has no address of the family to dial from.

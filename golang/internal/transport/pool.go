@@ -25,7 +25,8 @@ type Pool struct {
 	config  Config
 	dialer  dialer
 	tls     *handshaker
-	invalid error // what is wrong with config
+	toProxy *handshaker // of TLS connections to proxies
+	invalid error       // what is wrong with config
 
 	mu     sync.Mutex
 	hosts  map[Origin]*host
@@ -43,9 +44,10 @@ type Pool struct {
 // Check, or else by Open.
 func NewPool(config Config) *Pool {
 	p := &Pool{
-		config: config,
-		tls:    newHandshaker(config.Profile, config.TLS, config.ForceHTTP1),
-		hosts:  make(map[Origin]*host),
+		config:  config,
+		tls:     newHandshaker(config.Profile, config.TLS, config.ForceHTTP1),
+		toProxy: newProxyHandshaker(config.TLS),
+		hosts:   make(map[Origin]*host),
 	}
 	p.dialer, p.invalid = newDialer(&p.config)
 	return p
@@ -56,6 +58,12 @@ func NewPool(config Config) *Pool {
 func (p *Pool) Open(ctx *wait.Context, o Origin, fresh bool) (message.Stream, *message.Connection, error) {
 	if p.invalid != nil {
 		return nil, nil, p.invalid
+	}
+	if o.Proxy != nil {
+		if err := p.dialer.resolver.admit(o.Host); err != nil {
+			return nil, nil, err
+		}
+		o = o.shared()
 	}
 	fresh = fresh || !p.config.Reuse || o.WebSocket
 	for {

@@ -65,16 +65,35 @@ func (r *resolver) addresses(ctx *wait.Context, host string) ([]netip.Addr, erro
 }
 
 func (r *resolver) find(ctx *wait.Context, host string) ([]netip.Addr, error) {
-	if addr, ok := r.fixed[host]; ok {
-		return []netip.Addr{addr}, nil
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr.Unmap()}, nil
-	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return loopback, nil
+	if addresses := r.known(host); addresses != nil {
+		return addresses, nil
 	}
 	return r.lookUp(ctx, host)
+}
+
+// known returns the addresses of a host that need no look-up, or nil.
+func (r *resolver) known(host string) []netip.Addr {
+	if addr, ok := r.fixed[host]; ok {
+		return []netip.Addr{addr}
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return loopback
+	}
+	return nil
+}
+
+// admit refuses a host behind a proxy as far as it can be judged on this side:
+// what a name means is for whoever looks it up to say.
+func (r *resolver) admit(host string) error {
+	addresses := r.known(host)
+	if !r.publicOnly || addresses == nil {
+		return nil
+	}
+	_, err := onlyPublic(host, addresses)
+	return err
 }
 
 // loopback is what localhost and the names beneath it mean; they must not reach

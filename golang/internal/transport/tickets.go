@@ -14,17 +14,17 @@ const (
 	ticketsPerKey = 2
 )
 
-// tickets remembers sessions by host and port. A TLS 1.3 ticket is taken out
-// when it is offered, because one that is seen twice links two connections (RFC
-// 8446 appendix C.4).
+// tickets remembers sessions by origin, the proxy on the way there included
+// (CVE-2021-22890). A TLS 1.3 ticket is taken out when it is offered, because one
+// that is seen twice links two connections (RFC 8446 appendix C.4).
 type tickets struct {
 	mu    sync.Mutex
-	hosts map[string]*list.Element
+	hosts map[Origin]*list.Element
 	order list.List // of *hostTickets, used last in front
 }
 
 type hostTickets struct {
-	key   string
+	key   Origin
 	stack []*utls.ClientSessionState // newest last
 }
 
@@ -32,7 +32,7 @@ type hostTickets struct {
 type ticket utls.ClientSessionState
 
 // take returns the newest session of a host, or nil.
-func (t *tickets) take(key string) *ticket {
+func (t *tickets) take(key Origin) *ticket {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	element := t.hosts[key]
@@ -51,13 +51,13 @@ func (t *tickets) take(key string) *ticket {
 	return (*ticket)(state)
 }
 
-func (t *tickets) put(key string, state *utls.ClientSessionState) {
+func (t *tickets) put(key Origin, state *utls.ClientSessionState) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	element := t.hosts[key]
 	if element == nil {
 		if t.hosts == nil {
-			t.hosts = make(map[string]*list.Element)
+			t.hosts = make(map[Origin]*list.Element)
 		}
 		if len(t.hosts) >= ticketHosts {
 			t.forget(t.order.Back())
@@ -74,7 +74,7 @@ func (t *tickets) put(key string, state *utls.ClientSessionState) {
 }
 
 // drop takes a host's sessions out.
-func (t *tickets) drop(key string) {
+func (t *tickets) drop(key Origin) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if element := t.hosts[key]; element != nil {
@@ -108,7 +108,7 @@ func (t *ticket) pskLength() int {
 // ticketSlot is the session cache of one connection, as utls sees it.
 type ticketSlot struct {
 	tickets *tickets
-	key     string
+	key     Origin
 	offer   *ticket
 }
 

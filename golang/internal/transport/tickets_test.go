@@ -16,28 +16,29 @@ func session(version uint16, label string) *utls.ClientSessionState {
 // until it is dropped.
 func TestTicketsAreTakenNewestFirst(t *testing.T) {
 	var cache tickets
-	if cache.take("a:443") != nil {
+	a, b := Origin{Host: "a", Port: 443}, Origin{Host: "b", Port: 443}
+	if cache.take(a) != nil {
 		t.Error("a ticket from nowhere")
 	}
 	for _, label := range []string{"1", "2", "3"} {
-		cache.put("a:443", session(utls.VersionTLS13, label))
+		cache.put(a, session(utls.VersionTLS13, label))
 	}
-	cache.put("b:443", session(utls.VersionTLS12, "b"))
+	cache.put(b, session(utls.VersionTLS12, "b"))
 	for _, want := range []string{"3", "2"} { // two are kept
-		if got := cache.take("a:443"); got == nil || string((*utls.ClientSessionState)(got).SessionTicket()) != want {
+		if got := cache.take(a); got == nil || string((*utls.ClientSessionState)(got).SessionTicket()) != want {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
-	if cache.take("a:443") != nil {
+	if cache.take(a) != nil {
 		t.Error("a TLS 1.3 ticket is there twice")
 	}
 	for range 2 {
-		if cache.take("b:443") == nil {
+		if cache.take(b) == nil {
 			t.Error("a TLS 1.2 session is gone after its first use")
 		}
 	}
-	cache.drop("b:443")
-	if cache.take("b:443") != nil || len(cache.hosts) != 0 || cache.order.Len() != 0 {
+	cache.drop(b)
+	if cache.take(b) != nil || len(cache.hosts) != 0 || cache.order.Len() != 0 {
 		t.Error("something is left")
 	}
 }
@@ -45,14 +46,15 @@ func TestTicketsAreTakenNewestFirst(t *testing.T) {
 // Ten thousand hosts leave no more than the cache holds, and the least used go.
 func TestTicketsAreBounded(t *testing.T) {
 	var cache tickets
+	often := Origin{Host: "often"}
 	for i := range 10000 {
-		cache.put(fmt.Sprintf("host-%d:443", i), session(utls.VersionTLS13, "x"))
-		cache.put("often:443", session(utls.VersionTLS13, "x"))
+		cache.put(Origin{Host: fmt.Sprintf("host-%d", i)}, session(utls.VersionTLS13, "x"))
+		cache.put(often, session(utls.VersionTLS13, "x"))
 	}
 	if len(cache.hosts) != ticketHosts || cache.order.Len() != ticketHosts {
 		t.Errorf("%d hosts", len(cache.hosts))
 	}
-	if cache.take("often:443") == nil || cache.take("host-9999:443") == nil || cache.take("host-0:443") != nil {
+	if cache.take(often) == nil || cache.take(Origin{Host: "host-9999"}) == nil || cache.take(Origin{Host: "host-0"}) != nil {
 		t.Error("not the least used were forgotten")
 	}
 }

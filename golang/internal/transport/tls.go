@@ -4,8 +4,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
-	"strconv"
 
 	utls "github.com/refraction-networking/utls"
 
@@ -81,8 +79,8 @@ func newHandshaker(profile *fingerprint.Profile, cfg TLSConfig, onlyHTTP1 bool) 
 // handshake speaks TLS over raw with the server of host. One attempt, with what
 // the profile offers: a failed handshake is never tried again with less (RFC
 // 7507 tells why). When it fails, raw is of no more use; the caller closes it.
-func (h *handshaker) handshake(ctx *wait.Context, raw wait.Conn, host string, port uint16) (*tlsConn, *message.TLS, error) {
-	return h.handshakeWith(ctx, raw, host, port, h.offer())
+func (h *handshaker) handshake(ctx *wait.Context, raw wait.Conn, o Origin) (*tlsConn, *message.TLS, error) {
+	return h.handshakeWith(ctx, raw, o, h.offer())
 }
 
 // offer is what a ClientHello depends on beside the server and the session.
@@ -91,15 +89,16 @@ func (h *handshaker) offer() fingerprint.HelloOptions {
 }
 
 // handshakeWith is handshake with another offer.
-func (h *handshaker) handshakeWith(ctx *wait.Context, raw wait.Conn, host string, port uint16, offer fingerprint.HelloOptions) (*tlsConn, *message.TLS, error) {
-	name := host
+func (h *handshaker) handshakeWith(ctx *wait.Context, raw wait.Conn, o Origin, offer fingerprint.HelloOptions) (*tlsConn, *message.TLS, error) {
+	name := o.Host
 	if h.cfg.serverName != "" {
 		name = h.cfg.serverName
 	}
 	raw.SetReadContext(ctx)
 	raw.SetWriteContext(ctx)
 	offer.ServerName = name
-	conn, err := h.client(raw, net.JoinHostPort(host, strconv.Itoa(int(port))), offer)
+	o.WebSocket = false // sessions are the origin's, whatever the connection is for
+	conn, err := h.client(raw, o, offer)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,7 +109,7 @@ func (h *handshaker) handshakeWith(ctx *wait.Context, raw wait.Conn, host string
 }
 
 // client prepares a connection: its ClientHello is ready, nothing is sent.
-func (h *handshaker) client(raw wait.Conn, key string, offer fingerprint.HelloOptions) (*tlsConn, error) {
+func (h *handshaker) client(raw wait.Conn, key Origin, offer fingerprint.HelloOptions) (*tlsConn, error) {
 	ticket := h.tickets.take(key)
 	offer.PSKLength = ticket.pskLength()
 	spec, err := h.profile.Hello(offer)
@@ -135,7 +134,7 @@ func (h *handshaker) client(raw wait.Conn, key string, offer fingerprint.HelloOp
 
 // config is made anew for each connection: utls writes into it what the
 // ClientHello says.
-func (h *handshaker) config(name, key string, ticket *ticket) *utls.Config {
+func (h *handshaker) config(name string, key Origin, ticket *ticket) *utls.Config {
 	return &utls.Config{
 		ServerName:         name,
 		InsecureSkipVerify: h.cfg.insecure,

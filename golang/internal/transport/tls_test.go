@@ -72,7 +72,7 @@ func TestFailedHandshakeIsNotRepeatedWithLess(t *testing.T) {
 			}
 		}
 	}()
-	_, _, err := newHandshaker(profile(t, "chrome-156-linux"), TLSConfig{}, false).handshake(patient(), client, "localhost", 443)
+	_, _, err := newHandshaker(profile(t, "chrome-156-linux"), TLSConfig{}, false).handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 	client.Close()
 	var failed *TLSError
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "handshake failure") {
@@ -116,7 +116,7 @@ func TestDowngradeSentinelIsSeen(t *testing.T) {
 			writeRecord(server, 22, serverHello12(random))
 			answer <- readRecord(server)
 		}()
-		_, _, err := newHandshaker(profile(t, name), TLSConfig{}, false).handshake(patient(), client, "localhost", 443)
+		_, _, err := newHandshaker(profile(t, name), TLSConfig{}, false).handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 		if err == nil || !strings.Contains(err.Error(), "downgrade") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -166,7 +166,7 @@ func TestServerNameAndAddress(t *testing.T) {
 		certificate := root.issue(t, func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, []net.IP{net.ParseIP(address)} })
 		client, server := waittest.Pipe()
 		done := serveTLS(server, &tls.Config{Certificates: []tls.Certificate{certificate}})
-		_, _, err := newHandshaker(profile(t, "chrome-156-linux"), root.trusting(), false).handshake(patient(), client, address, 443)
+		_, _, err := newHandshaker(profile(t, "chrome-156-linux"), root.trusting(), false).handshake(patient(), client, Origin{Host: address, Port: 443})
 		if seen := <-done; err != nil || seen.state.ServerName != "" {
 			t.Errorf("%s: SNI %q, %v", address, seen.state.ServerName, err)
 		}
@@ -245,7 +245,7 @@ func TestSilentServerMeetsTheLimit(t *testing.T) {
 	client, _ := waittest.Pipe()
 	defer client.Close()
 	ctx := wait.New(wait.Limits{wait.Total: 30 * time.Millisecond}, nil)
-	_, _, err := newHandshaker(profile(t, "plain"), TLSConfig{}, false).handshake(ctx, client, "localhost", 443)
+	_, _, err := newHandshaker(profile(t, "plain"), TLSConfig{}, false).handshake(ctx, client, Origin{Host: "localhost", Port: 443})
 	if !wait.IsTimeout(err) {
 		t.Errorf("%v", err)
 	}
@@ -282,7 +282,7 @@ func TestHandshakeFailuresAreExplained(t *testing.T) {
 			server.CloseWrite()
 			readRecord(server)
 		}()
-		_, _, err := newHandshaker(profile(t, "plain"), TLSConfig{}, false).handshake(patient(), client, "localhost", 443)
+		_, _, err := newHandshaker(profile(t, "plain"), TLSConfig{}, false).handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 		var failed *TLSError
 		if !errors.As(err, &failed) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "localhost") {
 			t.Errorf("%q: %v", answer, err)

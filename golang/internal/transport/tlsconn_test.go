@@ -37,7 +37,7 @@ func secured(t testing.TB, name string) (*tlsConn, *waittest.Conn, *tls.Conn, *h
 	peer := tls.Server(server, &tls.Config{Certificates: []tls.Certificate{root.issue(t, nil)}})
 	done := make(chan error, 1)
 	go func() { done <- peer.Handshake() }()
-	conn, _, err := newHandshaker(profile(t, name), root.trusting(), false).handshake(patient(), client, "localhost", 443)
+	conn, _, err := newHandshaker(profile(t, name), root.trusting(), false).handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 	if err != nil {
 		t.Fatal(err)
 	}

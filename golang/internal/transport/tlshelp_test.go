@@ -185,7 +185,7 @@ func connect(t testing.TB, h *handshaker, cfg *tls.Config) (*tlsConn, *message.T
 	client, server := waittest.Pipe()
 	t.Cleanup(func() { client.Close() })
 	done := serveTLS(server, cfg)
-	conn, info, err := h.handshake(patient(), client, "localhost", 443)
+	conn, info, err := h.handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 	if err != nil {
 		client.Close()
 	}

@@ -357,6 +357,6 @@ func (s *script) meet(t *testing.T, h *handshaker) (*tlsConn, <-chan error, erro
 		defer server.Close()
 		done <- s.run(server)
 	}()
-	conn, _, err := h.handshake(patient(), client, "localhost", 443)
+	conn, _, err := h.handshake(patient(), client, Origin{Host: "localhost", Port: 443})
 	return conn, done, err
 }

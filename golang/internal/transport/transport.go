@@ -14,6 +14,8 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/http1"
 	"github.com/cycletls/cycletls/golang/internal/http2"
+	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/proxy"
 )
 
 // Config is how a session connects. Limits of zero mean none.
@@ -23,9 +25,10 @@ type Config struct {
 	ForceHTTP1 bool // do not offer HTTP/2
 	HTTP1      http1.Config
 	HTTP2      http2.Config
+	Connect    message.Fields // of CONNECT requests to proxies: see proxy.Head
 
 	Resolve      map[string]string // host → IP address, instead of a look-up
-	BlockPrivate bool              // connect to public addresses only
+	BlockPrivate bool              // connect to public addresses only, proxies excepted
 	LocalAddress string            // IP address to dial from; "" = the system's choice
 
 	Reuse          bool // keep connections for the next exchange
@@ -57,7 +60,8 @@ func newDialer(config *Config) (d dialer, err error) {
 	return d, err
 }
 
-// Origin is whom a connection leads to (RFC 9110 section 4.3.1), and what for.
+// Origin is whom a connection leads to (RFC 9110 section 4.3.1), through whom and
+// what for. Connections serve no other than theirs.
 type Origin struct {
 	Scheme string // "http" or "https"
 	Host   string // ASCII name in lower case, or IP literal without brackets
@@ -65,6 +69,22 @@ type Origin struct {
 	// WebSocket asks for a connection of its own that speaks HTTP/1.1 (RFC 6455
 	// section 4.1), with the ClientHello that the profile has for it.
 	WebSocket bool
+
+	Proxy *proxy.Proxy // nil = directly
+	// Forward: the proxy is given requests to pass on, so that one connection
+	// serves all origins; else it is asked for a tunnel.
+	Forward bool
+	// Credentials stand in for those of the proxy's URL, "" = those. What was
+	// authenticated as one user must not serve another.
+	Credentials string
 }
 
 func (o Origin) String() string { return o.Scheme + "://" + hostPort(o.Host, o.Port) }
+
+// shared returns the origin under which connections are kept.
+func (o Origin) shared() Origin {
+	if o.Forward {
+		o.Scheme, o.Host, o.Port = "", "", 0
+	}
+	return o
+}

@@ -29,7 +29,7 @@ func refusal(t *testing.T, name string, cfg TLSConfig, certificate tls.Certifica
 	client, server := waittest.Pipe()
 	defer client.Close()
 	done := serveTLS(server, &tls.Config{Certificates: []tls.Certificate{certificate}})
-	_, _, err := newHandshaker(profile(t, "chrome-156-linux"), cfg, false).handshake(patient(), client, host, 443)
+	_, _, err := newHandshaker(profile(t, "chrome-156-linux"), cfg, false).handshake(patient(), client, Origin{Host: host, Port: 443})
 	client.Close()
 	var refused *CertificateError
 	if !errors.As(err, &refused) {
@@ -183,7 +183,7 @@ func TestRightCertificatesAreAccepted(t *testing.T) {
 	} {
 		client, server := waittest.Pipe()
 		done := serveTLS(server, &tls.Config{Certificates: []tls.Certificate{c.certificate}})
-		_, _, err := newHandshaker(profile(t, "chrome-156-linux"), root.trusting(), false).handshake(patient(), client, c.host, 443)
+		_, _, err := newHandshaker(profile(t, "chrome-156-linux"), root.trusting(), false).handshake(patient(), client, Origin{Host: c.host, Port: 443})
 		if seen := <-done; err != nil || seen.err != nil {
 			t.Errorf("%s: %v, %v", c.host, err, seen.err)
 		}

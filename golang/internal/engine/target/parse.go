@@ -99,11 +99,11 @@ func splitPort(authority string) (host, port string) {
 	return authority, ""
 }
 
+// defaultPorts by scheme; where none is known, a port that is not there is 0.
+var defaultPorts = map[string]uint16{"http": 80, "https": 443}
+
 func (u *URL) setPort(port string) (what string) {
-	u.Port = 80
-	if u.Secure() {
-		u.Port = 443
-	}
+	u.Port = defaultPorts[u.Scheme]
 	if port == "" {
 		return ""
 	}

@@ -51,6 +51,10 @@ func (e *SchemeError) Error() string {
 // String returns the URL without userinfo, with the fragment.
 func (u *URL) String() string { return u.text }
 
+// Absolute returns the absolute-form of a request, for a proxy (RFC 9112 section
+// 3.2.2).
+func (u *URL) Absolute() string { return u.text[:len(u.text)-len(u.Fragment)] }
+
 // Secure reports whether the URL names an authenticated, encrypted connection.
 func (u *URL) Secure() bool { return u.Scheme == "https" }
 
@@ -62,6 +66,20 @@ func (u *URL) SameOrigin(other *URL) bool {
 
 // Parse reads an absolute URL.
 func Parse(text string) (*URL, error) { return parse(text, nil) }
+
+// ParseAuthority reads [userinfo@]host[:port], which URLs of all schemes have in
+// common. Only those parts are in what it returns; a port that is not there is 0.
+func ParseAuthority(text string) (*URL, error) {
+	u := new(URL)
+	shown := text[strings.LastIndexByte(text, '@')+1:]
+	if strings.ContainsAny(text, `/\?#`) {
+		return nil, &Error{shown, `more than [user[:password]@]host[:port]; in a user or password, / \ ? # are percent-encoded`}
+	}
+	if what := u.setAuthority(text); what != "" {
+		return nil, &Error{shown, what}
+	}
+	return u, nil
+}
 
 // Resolve reads a reference relative to u, as a Location field has it. Bytes
 // that are not ASCII are percent-encoded as they are. The fragment of u holds

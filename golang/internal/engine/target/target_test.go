@@ -185,6 +185,24 @@ func TestErrorsDoNotTellUserinfo(t *testing.T) {
 	}
 }
 
+// An authority alone is read as that of a URL is, and holds nothing else.
+func TestParseAuthority(t *testing.T) {
+	for text, want := range map[string]URL{
+		"H":              {Host: "h", Authority: "h"},
+		"h:80":           {Host: "h", Port: 80, Authority: "h:80"},
+		"u:p%40@[::1]:1": {Host: "::1", Port: 1, Authority: "[::1]:1", User: "u", Password: "p@", HasUser: true},
+	} {
+		if u, err := ParseAuthority(text); err != nil || *u != want {
+			t.Errorf("%q: %+v, %v", text, u, err)
+		}
+	}
+	for _, text := range []string{"", ":80", "h:0", "h/", "h?", "h#", `h\x`, "h\r\n", "u:secret//@h", "u:secret@h:x", "[::1%25a]"} {
+		if u, err := ParseAuthority(text); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %+v, %v", text, u, err)
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	base := mustParse(t, "http://u:p@h:81/a/b/c?q#f")
 	for reference, want := range map[string]string{
