@@ -57,6 +57,11 @@ class Background:
         background.users += 1
         return background
 
+    @property
+    def here(self) -> bool:
+        """Whether its loop is the running one."""
+        return asyncio._get_running_loop() is self.loop  # the public one raises where there is none
+
     def release(self) -> None:
         """Say that one user less needs it; with the last one it ends."""
         self.users -= 1

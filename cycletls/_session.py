@@ -200,14 +200,15 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
 
     def _here(self) -> Background:
         """Return what works for the running loop, which must be the one that the session was first used in."""
+        background = self._loop
+        if background is not None and background.here:
+            return background
         from ._background import Background, running_loop
 
         loop = running_loop()
-        background = self._loop
-        if background is None:
-            background = self._loop = Background.of(loop)
-        elif background.loop is not loop:
+        if background is not None:
             raise LoopError("this client belongs to another event loop, the one that it was first used in")
+        self._loop = background = Background.of(loop)
         return background
 
     def _streamed(self, reply: Reply, engine: Engine, body: bytes | None) -> Response:
