@@ -1,18 +1,17 @@
 """asyncio: work of the library in the background of an event loop.
 
-There is one queue for a loop, whoever sends from it. The library makes its
-descriptor readable when something is done, and the loop then takes all of that in
-one crossing: no thread waits, nothing is polled.
+There is one queue for a loop and a carrier, whoever sends from it. Its descriptor
+becomes readable when something is done, and the loop then takes all of that at
+once: no thread waits, nothing is polled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import weakref
+from functools import partial
 
-from . import _ffi
-from ._core import ask
-from ._exceptions import LoopError, SessionClosed
+from ._exceptions import LoopError, SidecarDied
 from ._transfer import CALL, PULL, START, Outcome, Reply, receive
 
 TYPE_CHECKING = False
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from ._streams import AsyncStream, Bytes, Stream
-    from ._transfer import Done, Step, Steps
+    from ._transfer import Carrier, Done, Queue, Step, Steps
 
 _HAS_NO_LOOP: Final = (
     "there is no running asyncio event loop: await this below asyncio.run(), uvloop, or anyio's asyncio backend; "
@@ -34,26 +33,25 @@ class Background:
 
     Args:
         loop: the running one.
+        carrier: the way to the library.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        queue = ask(0, {"type": "makeQueue"})
+    def __init__(self, loop: asyncio.AbstractEventLoop, carrier: Carrier) -> None:
         self.loop = loop
+        self.carrier = carrier
         self.users = 0
-        self._queue: int = queue["handle"]
-        self._descriptor: int = queue["descriptor"]
-        self._drain = _ffi.Drain(self._queue)
+        self._queue = carrier.queue(loop, partial(_wake, weakref.ref(self)))
         self._waiting: dict[int, tuple[asyncio.Future[Done], bool, object]] = {}
-        loop.add_reader(self._descriptor, _wake, weakref.ref(self))
         # Closing waits until the library writes into nobody's memory any more, so that memory is held until then.
-        self._finalizer = weakref.finalize(self, _end, loop, self._descriptor, self._queue, self._waiting)
+        self._finalizer = weakref.finalize(self, _end, loop, self._queue, self._waiting)
 
     @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> Background:
+    def of(cls, loop: asyncio.AbstractEventLoop, carrier: Carrier) -> Background:
         """Return the loop's, which whoever asks for it leaves with :meth:`release`."""
-        background = _of_loop.get(id(loop))
-        if background is None or background.loop is not loop:
-            background = _of_loop[id(loop)] = cls(loop)
+        key = id(loop), id(carrier)
+        background = _of_loop.get(key)
+        if background is None or background.loop is not loop or background.carrier is not carrier:
+            background = _of_loop[key] = cls(loop, carrier)
         background.users += 1
         return background
 
@@ -70,7 +68,7 @@ class Background:
     def _end_unused(self) -> None:
         """End where nobody needs it any more, nor waits for anything."""
         if self.users == 0 and not self._waiting and self._finalizer.alive:
-            _of_loop.pop(id(self.loop), None)
+            _of_loop.pop((id(self.loop), id(self.carrier)), None)
             self._finalizer()
 
     async def exchange(self, session: int, envelope: bytes, body: bytes | None) -> Reply:
@@ -79,26 +77,26 @@ class Background:
         It is :func:`cycletls._transfer.send` for what most requests are, with as little as can be on the way.
         """
         content = body or b""
-        ticket = _ffi.submit_call(self._queue, session, envelope, content)
+        ticket = self._queue.submit_call(session, envelope, content)
         future = self._future(ticket, True, content)
         try:
             done = await future
         except BaseException:  # the task was cancelled, or its coroutine closed
-            _ffi.cancel(ticket)
+            self._queue.cancel(ticket)
             raise
         status, handle, _, _, head, start = done
         if not handle or not status:
             return Reply(status, head, start)
-        return await self.run(receive(_ffi, Outcome(*done), False))
+        return await self.run(receive(self.carrier, Outcome(*done), False))
 
     async def perform(self, step: Step) -> Outcome:
         """Take a step in the background; cancelling the task ends the exchange."""
-        ticket, kept = _ffi.submit(self._queue, step)
+        ticket, kept = self._queue.submit(step)
         future = self._future(ticket, step.verb in (CALL, START), kept)
         try:
             return Outcome(*await future)
         except BaseException:  # as above
-            _ffi.cancel(ticket)
+            self._queue.cancel(ticket)
             raise
 
     def _future(self, ticket: int, makes: bool, kept: object) -> asyncio.Future[Done]:
@@ -109,8 +107,6 @@ class Background:
             makes: whether the outcome has the handle of an exchange that is new.
             kept: what the library uses until it is done.
         """
-        if not ticket:
-            raise SessionClosed("the client was closed")
         future: asyncio.Future[Done] = self.loop.create_future()
         self._waiting[ticket] = future, makes, kept
         return future
@@ -131,17 +127,27 @@ class Background:
     def wake(self) -> None:
         """Tell those who wait what is done."""
         pop = self._waiting.pop
-        for ticket, done in self._drain.take():
-            future, makes, _ = pop(ticket)
-            if not future.done():
-                future.set_result(done)
-            elif makes and done[1]:  # nobody has seen this handle
-                _ffi.close(done[1])
+        try:
+            for ticket, done in self._queue.take():
+                future, makes, _ = pop(ticket)
+                if not future.done():
+                    future.set_result(done)
+                elif makes and done[1]:  # nobody has seen this handle
+                    self.carrier.close(done[1])
+        except SidecarDied as exc:
+            self._fail(exc)
         if not self.users:
             self._end_unused()
 
+    def _fail(self, exc: Exception) -> None:
+        """Tell those who wait that nothing comes any more."""
+        for future, _, _ in self._waiting.values():
+            if not future.done():
+                future.set_exception(exc)
+        self._waiting.clear()
 
-_of_loop: weakref.WeakValueDictionary[int, Background] = weakref.WeakValueDictionary()
+
+_of_loop: weakref.WeakValueDictionary[tuple[int, int], Background] = weakref.WeakValueDictionary()
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -163,14 +169,9 @@ def _wake(reference: weakref.ref[Background]) -> None:
 
 
 def _end(
-    loop: asyncio.AbstractEventLoop,
-    descriptor: int,
-    queue: int,
-    waiting: dict[int, tuple[asyncio.Future[Done], bool, object]],
+    loop: asyncio.AbstractEventLoop, queue: Queue, waiting: dict[int, tuple[asyncio.Future[Done], bool, object]]
 ) -> None:
-    if not loop.is_closed():
-        loop.remove_reader(descriptor)
-    _ffi.close(queue)
+    queue.close()
     for future, _, _ in waiting.values():
         if not future.done() and not loop.is_closed():
             future.cancel()

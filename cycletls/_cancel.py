@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._transfer import Carrier
+
 
 class CancelToken:
     """Ends requests, from any thread: all that it was given to with ``cancel=``, and those that it will be given to.
@@ -11,11 +15,11 @@ class CancelToken:
     They raise :class:`cycletls.Cancelled`, and are ended on the wire.
     """
 
-    __slots__ = ("__weakref__", "_cancelled", "_handle", "_lock")
+    __slots__ = ("__weakref__", "_cancelled", "_handles", "_lock")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may cancel
-        self._handle = 0
+        self._handles: dict[Carrier, int] = {}
         self._cancelled = False
 
     @property
@@ -27,25 +31,19 @@ class CancelToken:
         """End the requests. Doing so twice is harmless."""
         with self._lock:
             self._cancelled = True
-            if self._handle:
-                self._end()
+            for carrier, handle in self._handles.items():
+                carrier.cancel(handle)
 
-    def handle(self) -> int:
-        """Return what the core knows it by."""
+    def handle(self, carrier: Carrier) -> int:
+        """Return what the core that a carrier leads to knows it by."""
         with self._lock:
-            if not self._handle:
+            if carrier not in self._handles:
                 import weakref
 
-                from . import _ffi
                 from ._core import ask
 
-                self._handle = ask(0, {"type": "makeToken"})["handle"]
-                weakref.finalize(self, _ffi.close, self._handle)
+                handle = self._handles[carrier] = ask(carrier, 0, {"type": "makeToken"})["handle"]
+                weakref.finalize(self, carrier.close, handle)
                 if self._cancelled:
-                    self._end()
-            return self._handle
-
-    def _end(self) -> None:
-        from . import _ffi
-
-        _ffi.cancel(self._handle)
+                    carrier.cancel(handle)
+            return self._handles[carrier]

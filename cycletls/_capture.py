@@ -17,7 +17,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _ffi
+from . import _carriers
 from ._core import ask
 from ._exceptions import SessionClosed
 from ._headers import Headers
@@ -145,9 +145,10 @@ class CaptureServer:
             "retry": retry,
             "noTickets": not tickets,
         }
-        made = ask(0, {name: value for name, value in message.items() if value})
+        self._carrier = _carriers.current()
+        made = ask(self._carrier, 0, {name: value for name, value in message.items() if value})
         self._handle: int = made["handle"]
-        self._close = weakref.finalize(self, _ffi.close, self._handle)
+        self._close = weakref.finalize(self, self._carrier.close, self._handle)
         self._authority: str = made.get("authority", "")
         self.url: str = made["url"]
         self.certificate: bytes = made.get("leaf", b"")
@@ -185,7 +186,7 @@ class CaptureServer:
         message: dict[str, Any] = {"type": "captured"}
         if requests or target:
             message |= {"requests": requests, "target": target, "timeout": max(round(timeout * 1000), 1)}
-        text: str = ask(self._handle, message)["text"]
+        text: str = ask(self._carrier, self._handle, message)["text"]
         return text
 
     def wait(self, requests: int = 1, target: str = "", timeout: float = 10.0) -> list[CapturedRequest]:
@@ -254,7 +255,7 @@ def implied_profile(documents: Sequence[str], name: str, **source: str) -> Profi
 
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     message = {"type": "imply", "captures": list(documents), "name": name, "date": today, **source}
-    return as_profile(json.loads(ask(0, message)["text"]))
+    return as_profile(json.loads(ask(_carriers.current(), 0, message)["text"]))
 
 
 def _delete(path: str) -> None:

@@ -93,7 +93,8 @@ class Client(Generic[Sent]):
         cookies = said.pop("cookies", ())
         self._options = Options(said)
         self._exchange = Exchange
-        self._engines = Engines(tuple([(name, None) for name, value in changes if value is None]), self._background)
+        removed = tuple([(name, None) for name, value in changes if value is None])
+        self._engines = Engines(removed, self._background, self._options)
         self._ready: dict[tuple[str, str], Exchange] = {}
         self._jar = EngineJar(self._engines, self._options, self._headers.changes)
         self._cookies = SessionCookies(self._jar, cookies)
@@ -189,7 +190,8 @@ class Client(Generic[Sent]):
     def _holds(self, exchange: Exchange) -> bool:
         """Report whether what a request was made of has not been changed since."""
         return (
-            exchange.options is self._options
+            exchange.engine.carrier.alive
+            and exchange.options is self._options
             and exchange.headers is self._headers.changes
             and exchange.cookies is self._cookies.everywhere
         )

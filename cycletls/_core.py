@@ -9,7 +9,6 @@ from binascii import a2b_base64, b2a_base64
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
-from . import _ffi
 from ._exceptions import ERRORS, InternalError, InvalidOption
 from ._request import without_userinfo
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from ._exceptions import RequestException
     from ._request import Request
+    from ._transfer import Carrier
 
     Message: TypeAlias = dict[str, Any]
 
@@ -54,13 +54,13 @@ def unpack(envelope: bytes) -> Message:
     return message
 
 
-def ask(target: int, message: Message) -> Message:
+def ask(carrier: Carrier, target: int, message: Message) -> Message:
     """Send a message that is not a request and return the answer; target 0 is the library.
 
     Raises:
         RequestException: the answer was an error.
     """
-    answer = unpack(_ffi.message(target, pack(message)))
+    answer = unpack(carrier.message(target, pack(message)))
     if answer["type"] == "error":
         raise failure(answer)
     return answer

@@ -6,8 +6,9 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from functools import partial
 
-from . import _ffi, _transfer
+from . import _carriers, _transfer
 from ._core import ask
 from ._envelope import cookie_of, cookies_message, describe_message, session_message
 from ._exceptions import CycleTLSError, InvalidBody, SessionClosed
@@ -16,7 +17,7 @@ from ._profiles import is_shipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Final
 
     from ._background import Background
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ._exchange import Exchange
     from ._headers import Changes
     from ._options import Options
-    from ._transfer import Reply
+    from ._transfer import Carrier, Reply
 
 _VARIANTS: Final = 32
 """Connection configurations that one session keeps; each has its own pool and TLS tickets."""
@@ -48,10 +49,15 @@ def check_identity(options: Options) -> None:
         return
     identity = (options.profile, options.says("profile"), options.ja3, options.ja4r, options.http2_fingerprint)
     if identity not in _checked:
-        ask(0, describe_message(options))
+        ask(_way(options), 0, describe_message(options))
         _checked[identity] = None
         if len(_checked) > _VARIANTS:
             _checked.pop(next(iter(_checked)), None)
+
+
+def _way(options: Options) -> Carrier:
+    """Return the way to the core that a session's options ask for."""
+    return _carriers.choose(options.sidecar, options.sidecar_token, options.sidecar_token_file)
 
 
 class Engine:
@@ -61,6 +67,7 @@ class Engine:
     not cut off the exchanges that still use it.
 
     Args:
+        carrier: the way to the core.
         options: what it is made with, and therefore knows.
         removed: the profile's headers that it does not send.
         headers: what it sends with every request.
@@ -68,24 +75,30 @@ class Engine:
         background: whether its requests are sent in the background of an event loop.
     """
 
-    __slots__ = ("__weakref__", "close", "handle", "headers", "options", "reference", "removed")
+    __slots__ = ("__weakref__", "carrier", "close", "handle", "headers", "options", "reference", "removed")
 
-    def __init__(self, options: Options, removed: Changes, headers: Changes, jar: int, background: bool) -> None:
+    def __init__(
+        self, carrier: Carrier, options: Options, removed: Changes, headers: Changes, jar: int, background: bool
+    ) -> None:
+        self.carrier = carrier
         self.options = options
         self.removed = removed
         self.headers = headers
-        self.handle: int = ask(0, session_message(options, (*removed, *headers), jar, background))["handle"]
-        self.close = weakref.finalize(self, _ffi.close, self.handle)
+        message = session_message(options, (*removed, *headers), jar, background or carrier.remote)
+        if carrier.remote:
+            _make_absolute(message)
+        self.handle: int = ask(carrier, 0, message)["handle"]
+        self.close = weakref.finalize(self, carrier.close, self.handle)
         self.reference = weakref.ref(self)
 
     def send(self, exchange: Exchange) -> Reply:
         """Send a request and return what came back for it."""
         if exchange.simple:
-            return _ffi.exchange(self.handle, exchange.envelope, exchange.content)
+            return self.carrier.exchange(self.handle, exchange.envelope, exchange.content)
         stream = exchange.body.stream if exchange.body else None
         if hasattr(stream, "__aiter__"):
             raise InvalidBody("an asynchronous iterable is a body for AsyncCycleTLS, not for CycleTLS")
-        return _transfer.run(_ffi.perform, self._steps(exchange), iter(stream) if stream else None)
+        return _transfer.run(self.carrier.perform, self._steps(exchange), iter(stream) if stream else None)
 
     async def send_in(self, background: Background, exchange: Exchange) -> Reply:
         """Send a request in the background of an event loop and return what came back for it."""
@@ -96,18 +109,22 @@ class Engine:
     def _steps(self, exchange: Exchange) -> _transfer.Steps:
         options = exchange.options
         return _transfer.send(
-            _ffi, self.handle, exchange.envelope, exchange.body, options.stream, options.upload_progress
+            self.carrier, self.handle, exchange.envelope, exchange.body, options.stream, options.upload_progress
         )
+
+    def ask(self, message: Message, target: int = 0) -> Message:
+        """Send it, or what is its own, a message that is not a request, and return the answer."""
+        return ask(self.carrier, target or self.handle, message)
 
     def copy_jar(self) -> int:
         """Return the handle of a copy of the jar; whoever asked for it closes it."""
-        handle: int = ask(self.handle, {"type": "copyJar"})["handle"]
+        handle: int = self.ask({"type": "copyJar"})["handle"]
         return handle
 
     def certificates(self, connection: int) -> list[bytes]:
         """Return the chain of a connection in DER, empty where it is no longer remembered."""
         try:
-            chain: list[bytes] = ask(self.handle, {"type": "certificates", "connection": connection})["certificates"]
+            chain: list[bytes] = self.ask({"type": "certificates", "connection": connection})["certificates"]
         except SessionClosed:
             return []
         return chain
@@ -117,14 +134,18 @@ class Engines:
     """The sessions of the core behind one session: one for each connection configuration, over one cookie jar.
 
     Nothing of a configuration is ever mixed with another: a request that says
-    ``verify=False`` gets connections and TLS tickets of its own.
+    ``verify=False`` gets connections and TLS tickets of its own. Where the way to
+    the core is gone, after a fork or with a sidecar, they are made anew.
 
     Args:
         removed: the profile's headers that none of them sends.
         background: whether their requests are sent in the background of an event loop.
+        options: the session's, which say the way to the core.
     """
 
-    def __init__(self, removed: Changes, background: bool) -> None:
+    def __init__(self, removed: Changes, background: bool, options: Options) -> None:
+        self._way = partial(_way, options)
+        self._saved: list[Cookie] = []  # what a fork takes into the child
         self._removed = removed
         self._background = background
         self._lock = threading.RLock()  # a signal handler may use the session that it interrupts
@@ -137,8 +158,14 @@ class Engines:
 
     @property
     def unused(self) -> bool:
-        """Whether the core has not been asked for any."""
-        return self._first is None
+        """Whether the core has not been asked for any, and there are no cookies for one."""
+        return self._first is None and not self._saved
+
+    @property
+    def carrier(self) -> Carrier:
+        """The way to the core."""
+        first = self._first
+        return first.carrier if first and first.carrier.alive else self._way()
 
     def of(self, options: Options, headers: Changes) -> Engine:
         """Return the one that has the connection configuration of the options.
@@ -147,7 +174,7 @@ class Engines:
             SessionClosed: after :meth:`close`.
         """
         latest = self._latest
-        if latest and latest[0] is options:
+        if latest and latest[0] is options and latest[1].carrier.alive:
             return latest[1]
         key = (options.says("profile"), *[getattr(options, name) for name in CONNECTION])
         with self._lock:
@@ -158,15 +185,21 @@ class Engines:
     def _of(self, key: tuple[object, ...], options: Options, headers: Changes) -> Engine:
         if self._closed:
             raise SessionClosed("the session was closed")
+        if self._first is not None and not self._first.carrier.alive:
+            self._first = None
+            self._variants.clear()
         if self._first is None:
-            made = Engine(options, self._removed, headers, 0, self._background)
+            made = Engine(self.carrier, options, self._removed, headers, 0, self._background)
+            if self._saved:
+                made.ask(cookies_message("set", self._saved))
             if self._first is None:  # no signal handler has come before
-                self._first, self._first_key = made, key
+                self._first, self._first_key, self._saved = made, key, []
         if key == self._first_key:
             return self._first
         engine = self._variants.pop(key, None)
         if engine is None:
-            engine = Engine(options, self._removed, headers, self._first.handle, self._background)
+            first = self._first
+            engine = Engine(first.carrier, options, self._removed, headers, first.handle, self._background)
         self._variants[key] = engine
         if len(self._variants) > _VARIANTS:
             del self._variants[next(iter(self._variants))]
@@ -181,18 +214,44 @@ class Engines:
         for engine in engines:
             engine.close()
 
+    def save(self) -> None:
+        """Remember the cookies, for a child of fork."""
+        first = self._first
+        if first is not None and first.carrier.alive:
+            with suppress(CycleTLSError):  # a child without cookies is better than no child
+                self._saved = [cookie_of(cookie) for cookie in first.ask(cookies_message("list"))["cookies"]]
+
+    def forget(self) -> None:
+        """Forget them again, where they are still in the core."""
+        if self._first is not None and self._first.carrier.alive:
+            self._saved = []
+
+    def inherit(self) -> None:
+        """Begin anew in a forked child: the thread that held a lock is not there to release it."""
+        self._lock = threading.RLock()
+
 
 _all: weakref.WeakSet[Engines] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
-    """Begin anew in a forked child: the thread that held a lock is not there to release it."""
-    for engines in _all:
-        engines._lock = threading.RLock()
+def _each(method: Callable[[Engines], None]) -> None:
+    for engines in list(_all):
+        method(engines)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=lambda: _each(Engines.save),
+        after_in_parent=lambda: _each(Engines.forget),
+        after_in_child=lambda: _each(Engines.inherit),
+    )
+
+
+def _make_absolute(message: Message) -> None:
+    """Make paths mean the same in a process that works in another folder."""
+    for name in ("caFile", "certFile", "keyFile", "keyLogFile"):
+        if message.get(name):
+            message[name] = os.path.abspath(message[name])
 
 
 class EngineJar:
@@ -235,4 +294,4 @@ class EngineJar:
             self._last = self.all()
 
     def _ask(self, message: Message) -> Message:
-        return ask(self._engines.of(*self._made_with).handle, message)
+        return self._engines.of(*self._made_with).ask(message)

@@ -143,8 +143,6 @@ def request_message(
             message["expectContinue"] = _milliseconds(options.expect_continue)
     if options.stream:
         message["streamed"] = True
-    if options.cancel is not None:
-        message["cancel"] = options.cancel.handle()
     if not options.decode_content:
         message["undecoded"] = True
     if options is not known:

@@ -2,7 +2,7 @@
 
 CycleTLSError                    base of all
 ├── LibraryError                 libcycletls cannot be loaded, or belongs to another version
-├── ForkError                    used in a forked child of a process that had used it before
+├── ForkError                    what was open before a fork was used in the child
 ├── LoopError                    an asynchronous client outside of its event loop
 ├── StreamError                  a response whose body is read as it comes was read wrongly
 │   ├── StreamConsumed           a second time, or by two at once
@@ -31,7 +31,8 @@ CycleTLSError                    base of all
     │   ├── ConnectionClosed     closed or reset while the exchange went on
     │   ├── StreamReset          HTTP/2 stream or connection ended by the server
     │   ├── ProtocolError        the server broke the rules of its protocol
-    │   └── IncompleteRead       the body ended early (ChunkedEncodingError)
+    │   ├── IncompleteRead       the body ended early (ChunkedEncodingError)
+    │   └── SidecarDied          the sidecar process ended under a request, which is not sent again
     ├── LimitExceeded            the server sent more than a limit allows
     ├── ContentDecodingError     a content coding is broken
     ├── TooManyRedirects         more redirects than max_redirects
@@ -65,7 +66,7 @@ class LibraryError(CycleTLSError):
 
 
 class ForkError(CycleTLSError):
-    """Used in a forked child of a process that had used it before."""
+    """What was open in the parent of a fork was used in the child, or anything with ``CYCLETLS_FORK=error``."""
 
 
 class LoopError(CycleTLSError, RuntimeError):
@@ -227,6 +228,10 @@ class ProtocolError(ConnectionError):
 
 class IncompleteRead(ConnectionError):
     """The body ended before its framing said so."""
+
+
+class SidecarDied(ConnectionError):
+    """The sidecar process, or the connection to it, ended under a request; the next request starts another."""
 
 
 class LimitExceeded(RequestException):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 
-from . import _ffi
 from ._body import make_body
 from ._core import failure, pack, unpack
 from ._envelope import add_spent, next_message, request_message, set_total_timeout
@@ -80,6 +79,8 @@ class Exchange:
         self._message = request_message(
             method, url, options, engine.options, changes, _merged_cookies(cookies, options), self.body
         )
+        if options.cancel is not None:
+            self._message["cancel"] = options.cancel.handle(engine.carrier)
         self._forget = forget
         self._streamed = streamed
         if forget:
@@ -119,7 +120,7 @@ class Exchange:
         try:
             return (yield from self._hops())
         finally:
-            _ffi.close(jar)
+            self.engine.carrier.close(jar)
 
     def _hops(self) -> Generator[None, Reply, Response]:
         history: list[Response] = []

@@ -11,12 +11,15 @@ import os
 import sys
 import threading
 
-from ._exceptions import ForkError, LibraryError
+from ._core import ask
+from ._exceptions import ForkError, LibraryError, SessionClosed
 from ._transfer import CALL, FIRST, READ, START, WRITE, Outcome, Reply, receive, run
 from ._version import __version__
 
 TYPE_CHECKING = False  # typing's own would cost an import of typing
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
     from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
     from ._transfer import Done, Step
@@ -90,8 +93,9 @@ class _Unopened:
 
 
 _FORKED: Final = (
-    "this process was forked after cycletls had made a request, and the library's threads stayed in the parent: "
-    "make the first request after the fork, or start workers with the 'spawn' or 'forkserver' method"
+    "this process was forked after cycletls had made a request, and the library's threads stayed in the parent, "
+    "with all that was open there: begin anew in the child, where new requests go through a sidecar "
+    "unless CYCLETLS_FORK=error or sidecar=False forbids it"
 )
 
 
@@ -102,8 +106,13 @@ class _Forked:
         raise ForkError(_FORKED)
 
 
-_HERE: Final = sys.modules[__name__]
+_HERE: Final[Any] = sys.modules[__name__]
 """This module as the carrier of a transfer."""
+
+alive = True
+"""Whether the library can be used here: not in the forked child of a process that had opened it."""
+remote: Final = False
+"""It is in this process."""
 
 _verbs: Verbs = _Unopened()
 _ffi: CData = None
@@ -191,7 +200,8 @@ def _outcome(memory: _Memory, content: bytes) -> Outcome:
 
 def writable(content: bytes, /) -> memoryview:
     """Return the memory of a bytes object that nobody else has seen yet, so that filling it breaks no promise."""
-    return memoryview(_ffi.buffer(_ffi.from_buffer(content)))
+    ffi = _ffi or shim().ffi
+    return memoryview(ffi.buffer(ffi.from_buffer(content)))
 
 
 def message(target: int, envelope: bytes, /) -> bytes:
@@ -213,29 +223,12 @@ def message(target: int, envelope: bytes, /) -> bytes:
         _idle.append(memory)
 
 
-def submit(queue: int, step: Step, /) -> tuple[int, object]:
-    """Have a step taken in the background.
-
-    Returns:
-        The ticket under which :class:`Drain` tells of it, 0 where the queue is closed; and what to keep until then.
-    """
-    data = step.data if type(step.data) is bytes else _ffi.from_buffer(step.data)
-    buffer = _ffi.NULL if step.buffer is None else _ffi.from_buffer(step.buffer)
-    size = 0 if step.buffer is None else len(buffer)
-    ticket = _verbs.cycletls_submit(queue, step.verb, step.target, step.envelope, data, len(data), buffer, size)
-    return ticket, (data, buffer)
-
-
-def submit_call(queue: int, session: int, envelope: bytes, body: bytes, /) -> int:
-    """Have a request sent in the background and return its ticket; whoever asks keeps the body until it is done."""
-    return _verbs.cycletls_submit(queue, CALL, session, envelope, body, len(body), _ffi.NULL, 0)
-
-
-class Drain:
-    """Takes from a queue what was done in the background.
+class Queue:
+    """Has steps taken by Go in the background of an event loop.
 
     Args:
-        queue: its handle.
+        loop: the event loop.
+        wake: is called there when something is done.
     """
 
     _BATCH: Final = 128
@@ -244,15 +237,52 @@ class Drain:
     _ROW: Final = "QQqqqqq"
     """cycletls_completion, as the struct module writes it."""
 
-    def __init__(self, queue: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], object]) -> None:
         from struct import Struct
 
-        self._queue = queue
+        made = ask(_HERE, 0, {"type": "makeQueue"})
+        self._loop = loop
+        self._queue: int = made["handle"]
+        self._descriptor: int = made["descriptor"]
         self._completions = _ffi.new("cycletls_completion[]", self._BATCH)
         self._rows = _ffi.buffer(self._completions)
         row = Struct(self._ROW)
         self._row, self._unpack = row.size, row.iter_unpack
         self._room(1 << 20)
+        loop.add_reader(self._descriptor, wake)
+
+    def submit(self, step: Step, /) -> tuple[int, object]:
+        """Have a step taken; return its ticket and what to keep until it is done.
+
+        Raises:
+            SessionClosed: the queue is closed.
+        """
+        data = step.data if type(step.data) is bytes else _ffi.from_buffer(step.data)
+        buffer = _ffi.NULL if step.buffer is None else _ffi.from_buffer(step.buffer)
+        size = 0 if step.buffer is None else len(buffer)
+        ticket = _verbs.cycletls_submit(
+            self._queue, step.verb, step.target, step.envelope, data, len(data), buffer, size
+        )
+        return ticket or _closed(), (data, buffer)
+
+    def submit_call(self, session: int, envelope: bytes, body: bytes, /) -> int:
+        """Have a request sent and return its ticket; whoever asks keeps the body until it is done.
+
+        Raises:
+            SessionClosed: the queue is closed.
+        """
+        ticket = _verbs.cycletls_submit(self._queue, CALL, session, envelope, body, len(body), _ffi.NULL, 0)
+        return ticket or _closed()
+
+    def cancel(self, ticket: int) -> None:
+        """End a step."""
+        cancel(ticket)
+
+    def close(self) -> None:
+        """End all of them, and wait until Go writes into nobody's memory any more."""
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._descriptor)
+        close(self._queue)
 
     def take(self) -> list[tuple[int, Done]]:
         """Return the tickets of what is done, and what came of it."""
@@ -272,6 +302,15 @@ class Drain:
         self._size = size
         self._memory = _ffi.new("char[]", size)
         self._content = _ffi.buffer(self._memory)
+
+
+def _closed() -> NoReturn:
+    raise SessionClosed("the client was closed")
+
+
+def queue(loop: asyncio.AbstractEventLoop, wake: Callable[[], object], /) -> Queue:
+    """Return what works in the background of an event loop."""
+    return Queue(loop, wake)
 
 
 def cancel(handle: int, /) -> None:
@@ -333,16 +372,31 @@ def _library() -> Verbs:
             raise ForkError(_FORKED)
         if isinstance(_verbs, _Unopened):
             _started = True
-            from . import _native
-
-            path = os.environ.get("CYCLETLS_LIB_PATH") or os.path.join(os.path.dirname(__file__), _LIBRARY)
-            problem = _native.lib.cycletls_open(os.fsencode(path))
+            path, native = library_path(), shim()
+            problem = native.lib.cycletls_open(os.fsencode(path))
             if problem:
-                raise LibraryError(f"cannot load {path}: {os.fsdecode(_native.ffi.string(problem))}")
-            _refuse_other_version(path, _native)
-            _native.ffi.def_extern(name="run_signals", error=1, onerror=_keep)(lambda: 0)
-            _ffi, _verbs = _native.ffi, _native.lib
+                raise LibraryError(f"cannot load {path}: {os.fsdecode(native.ffi.string(problem))}")
+            _refuse_other_version(path, native)
+            native.ffi.def_extern(name="run_signals", error=1, onerror=_keep)(lambda: 0)
+            _ffi, _verbs = native.ffi, native.lib
     return _verbs
+
+
+def started() -> bool:
+    """Report whether somebody has begun to open the library."""
+    return _started
+
+
+def library_path() -> str:
+    """Return where the library is."""
+    return os.environ.get("CYCLETLS_LIB_PATH") or os.path.join(os.path.dirname(__file__), _LIBRARY)
+
+
+def shim() -> Any:
+    """Return what is between Python and C, which starts no Go."""
+    from . import _native
+
+    return _native
 
 
 def _refuse_other_version(path: str, native: Any) -> None:
@@ -358,10 +412,10 @@ def _refuse_other_version(path: str, native: Any) -> None:
 
 def _after_fork() -> None:
     """Begin anew in a forked child: the thread that held the lock is not there to release it."""
-    global _verbs, _opening
+    global _verbs, _opening, alive
     _opening = threading.RLock()
     if _started:
-        _verbs = _Forked()
+        _verbs, alive = _Forked(), False
     _idle.clear()
     _raised.clear()
 

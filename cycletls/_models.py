@@ -17,6 +17,7 @@ from typing import Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
+from ._carriers import current
 from ._core import ask
 from ._exceptions import InvalidOption
 from ._profiles import profile_document
@@ -263,7 +264,7 @@ def profile_schema() -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _description(document: str) -> dict[str, Any]:
-    return ask(0, {"type": "describe", "profile": document})
+    return ask(current(), 0, {"type": "describe", "profile": document})
 
 
 def as_profile(profile: Any) -> Profile:

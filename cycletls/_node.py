@@ -11,6 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ._carriers import current
 from ._core import ask
 from ._envelope import node_message
 from ._exceptions import InvalidOption, RequestException
@@ -45,13 +46,14 @@ class NodeSidecar:
     """
 
     def __init__(self, port: int, idle_exit: float | None = None) -> None:
-        serving = ask(0, node_message(Options({}), f"127.0.0.1:{port}", idle_exit))
+        self._carrier = current()
+        serving = ask(self._carrier, 0, node_message(Options({}), f"127.0.0.1:{port}", idle_exit))
         self.address: str = serving["address"]
         self._handle: int = serving["handle"]
 
     def wait(self) -> None:
         """Wait until it ends; signal handlers run meanwhile."""
-        ask(self._handle, {"type": "served"})
+        ask(self._carrier, self._handle, {"type": "served"})
 
 
 def write_executable(path: Path) -> None:

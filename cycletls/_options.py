@@ -144,6 +144,13 @@ class Options:
     """Idle connections that are kept."""
     idle_timeout: float = 90.0
     """Seconds after which an idle connection is closed."""
+    sidecar: bool | str | None = None
+    """Go through a sidecar process: True starts one, "ws://127.0.0.1:9119" is one that runs; None does so in the forked
+    child of a process that had used the library itself, False never."""
+    sidecar_token: str | None = None
+    """What a sidecar that runs asks for."""
+    sidecar_token_file: str | None = None
+    """The file that holds it."""
     key_log_file: str | None = None
     """File for TLS secrets in NSS format; None takes the environment's SSLKEYLOGFILE."""
 
@@ -181,6 +188,9 @@ SESSION_ONLY: Final = frozenset(
         "max_connections_per_host",
         "max_idle_connections",
         "idle_timeout",
+        "sidecar",
+        "sidecar_token",
+        "sidecar_token_file",
         "key_log_file",
     }
 )
@@ -452,6 +462,7 @@ _NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "resolve": _resolve,
     "proxy": parse_proxies,
     "base_url": _base_url,
+    "sidecar_token_file": lambda value: None if value is None else _existing_path("sidecar_token_file", value),
     "cancel": _cancel,
     "upload_progress": _upload_progress,
     "key_log_file": lambda value: None if value is None else _path("key_log_file", value),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._exchange import Exchange
     from ._response import Response
     from ._streamed import AsyncStreamedResponse, StreamedResponse
-    from ._transfer import Reply
+    from ._transfer import Carrier, Reply
     from ._types import ClientOptions, RequestOptions, Unpack
 
 
@@ -191,6 +191,8 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
     async def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
         background = self._here()
         exchange = self._made(method, url, given)
+        if exchange.engine.carrier is not background.carrier:  # that one has died just now
+            background = self._here(exchange.engine.carrier)
         if exchange.manual:
             return await _drive_in(background, exchange)
         engine = exchange.engine
@@ -198,23 +200,32 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
             return exchange.finish(await background.exchange(engine.handle, exchange.envelope, exchange.content))
         return exchange.finish(await engine.send_in(background, exchange))
 
-    def _here(self) -> Background:
-        """Return what works for the running loop, which must be the one that the session was first used in."""
+    def _here(self, carrier: Carrier | None = None) -> Background:
+        """Return what works for the running loop, which must be the one that the session was first used in.
+
+        Args:
+            carrier: the way to the core; None is the one that is used, unless it has died.
+        """
         background = self._loop
-        if background is not None and background.here:
+        usable = background is not None and (
+            background.carrier.alive if carrier is None else background.carrier is carrier
+        )
+        if background is not None and usable and background.here:
             return background
         from ._background import Background, running_loop
 
         loop = running_loop()
-        if background is not None:
+        if usable:
             raise LoopError("this client belongs to another event loop, the one that it was first used in")
-        self._loop = background = Background.of(loop)
-        return background
+        self._loop = Background.of(loop, carrier or self._engines.carrier)
+        if background is not None:
+            background.release()
+        return self._loop
 
     def _streamed(self, reply: Reply, engine: Engine, body: bytes | None) -> Response:
         from ._streamed import AsyncStreamedResponse
 
-        return AsyncStreamedResponse(reply, self._here().perform, engine, body)
+        return AsyncStreamedResponse(reply, self._here(engine.carrier).perform, engine, body)
 
 
 class Streaming:

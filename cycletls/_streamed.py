@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import weakref
 
-from . import _ffi
-from ._core import ask, failure, unpack
+from ._core import failure, unpack
 from ._exceptions import StreamClosed, StreamConsumed
 from ._pieces import Pieces
 from ._response import Response
@@ -50,7 +49,7 @@ class _Body:
         self.started = False
         self.over = False
         """Whether all of it has been read."""
-        self._end = weakref.finalize(self, _ffi.close, handle)
+        self._end = weakref.finalize(self, engine.carrier.close, handle)
 
     @property
     def closed(self) -> bool:
@@ -86,8 +85,8 @@ class _Body:
         """Leave the content codings on."""
         if self.started:
             raise StreamConsumed("the body has been read without its content codings: iter_raw() comes first")
-        if not self.closed:
-            ask(self._handle, {"type": "undecode"})
+        if self._engine is not None:
+            self._engine.ask({"type": "undecode"}, self._handle)
 
     def close(self) -> None:
         """End the exchange wherever it is."""
@@ -153,7 +152,11 @@ class StreamedResponse(_Streamed):
     Leaving its ``with`` block closes it.
     """
 
-    __slots__ = ()
+    __slots__ = ("_perform",)
+
+    def __init__(self, reply: Reply, engine: Engine, body: bytes | None) -> None:
+        super().__init__(reply, engine, body)
+        self._perform = engine.carrier.perform
 
     @property
     def content(self) -> bytes:
@@ -176,7 +179,7 @@ class StreamedResponse(_Streamed):
         if self._source.over or not size:
             return b""
         step = self._source.begin(size)
-        return self._source.taken(_ffi.perform(step))
+        return self._source.taken(self._perform(step))
 
     def __enter__(self) -> StreamedResponse:
         return self

@@ -8,19 +8,61 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Generator, Iterator
     from typing import Any, Final, Protocol, TypeAlias
 
     from ._streams import Body, Bytes
 
+    class Queue(Protocol):
+        """Has steps taken in the background of an event loop, which wakes who made it when some are done."""
+
+        def submit(self, step: Step, /) -> tuple[int, object]:
+            """Have a step taken; return the ticket under which :meth:`take` tells of it, and what to keep so long."""
+
+        def submit_call(self, session: int, envelope: bytes, body: bytes, /) -> int:
+            """Have a request sent and return its ticket."""
+
+        def take(self) -> list[tuple[int, Done]]:
+            """Return the tickets of what is done, and what came of it."""
+
+        def cancel(self, ticket: int, /) -> None:
+            """End a step."""
+
+        def close(self) -> None:
+            """End all of them; twice is harmless."""
+
     class Carrier(Protocol):
-        """What the steps need of the way to the library, whichever that is."""
+        """A way to the library: in this process (the module _ffi), or in another (_sidecar)."""
+
+        @property
+        def alive(self) -> bool:
+            """Whether it can be used still: neither is what it leads to gone, nor was this process forked since."""
+
+        @property
+        def remote(self) -> bool:
+            """Whether it leads to another process."""
+
+        def exchange(self, session: int, envelope: bytes, body: bytes | None, /) -> Reply:
+            """Send a request whose body, if any, is at hand, and return the response with its body."""
+
+        def perform(self, step: Step, /) -> Outcome:
+            """Take a step and wait for what comes of it."""
+
+        def message(self, target: int, envelope: bytes, /) -> bytes:
+            """Send a message that is not a request and return the answering envelope."""
+
+        def cancel(self, handle: int, /) -> None:
+            """End an exchange, or what a cancel token was given to."""
 
         def close(self, handle: int, /) -> None:
-            """End an exchange."""
+            """End a session, an exchange or a token; twice is harmless."""
 
         def writable(self, content: bytes, /) -> memoryview:
             """Return the memory of a bytes object that nobody else has seen yet."""
+
+        def queue(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], object], /) -> Queue:
+            """Return what works in the background of an event loop."""
 
     Steps: TypeAlias = Generator["Step", Any, "Reply"]
     Done: TypeAlias = tuple[int, int, int, int, bytes, bytes]  # what an Outcome is made of

@@ -103,6 +103,9 @@ class ClientOptions(_Common, total=False):
     max_connections_per_host: int | None
     max_idle_connections: int
     idle_timeout: float
+    sidecar: bool | str | None
+    sidecar_token: str | None
+    sidecar_token_file: PathTypes | None
     key_log_file: PathTypes | None
 
 

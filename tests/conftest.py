@@ -23,6 +23,7 @@ from servers import (
 )
 
 import cycletls
+from cycletls import _ffi
 from cycletls._core import ask
 from cycletls.testing import capture_server
 
@@ -79,7 +80,7 @@ def held() -> dict[str, int]:
     for descriptor in Path("/proc/self/fd").glob("*"):
         with suppress(OSError):
             sockets += str(descriptor.readlink()).startswith("socket:")
-    stats = ask(0, {"type": "stats"})
+    stats = ask(_ffi, 0, {"type": "stats"})
     counted = ("sessions", "exchanges", "connections", "captures", "goroutines")
     return {"sockets": sockets, **{name: stats.get(name, 0) for name in counted}}
 

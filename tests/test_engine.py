@@ -10,7 +10,7 @@ from core import FakeCore
 
 import cycletls
 from cycletls import _engine, _ffi
-from cycletls._core import pack
+from cycletls._core import ask, pack
 from cycletls._engine import Engines
 from cycletls._options import Options
 
@@ -26,7 +26,7 @@ def core(monkeypatch: pytest.MonkeyPatch) -> FakeCore:
 
 def test_one_configuration_has_one_session(core: FakeCore) -> None:
     """However often it is asked for, and whatever does not belong to the connection."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     first = engines.of(Options({"timeout": cycletls.Timeouts(1)}), ())
     assert engines.of(Options({"max_redirects": 3}), ()) is first
     assert len(core.sessions) == 1
@@ -34,7 +34,7 @@ def test_one_configuration_has_one_session(core: FakeCore) -> None:
 
 def test_another_configuration_has_another_session_with_the_same_cookies(core: FakeCore) -> None:
     """verify=False gets connections of its own, the jar is shared."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     first = engines.of(Options({}), ())
     other = engines.of(Options({"verify": False}), ())
     assert core.sessions[first.handle].get("cookieJar", 0) == 0
@@ -46,7 +46,7 @@ def test_another_configuration_has_another_session_with_the_same_cookies(core: F
 
 def test_variants_are_bounded_and_the_oldest_goes(core: FakeCore) -> None:
     """Memory stays flat however many configurations come by; the one with the jar stays."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     first = engines.of(Options({}), ())
     handles = [engines.of(Options({"server_name": f"h{n}"}), ()).handle for n in range(_engine._VARIANTS + 2)]
     engines.of(Options({"server_name": "h2"}), ())
@@ -57,7 +57,7 @@ def test_variants_are_bounded_and_the_oldest_goes(core: FakeCore) -> None:
 
 def test_a_variant_in_use_outlives_its_eviction(core: FakeCore) -> None:
     """It ends with the last exchange that uses it."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     engines.of(Options({}), ())
     held = engines.of(Options({"server_name": "held"}), ())
     for n in range(_engine._VARIANTS + 1):
@@ -71,7 +71,7 @@ def test_a_variant_in_use_outlives_its_eviction(core: FakeCore) -> None:
 
 def test_closing_ends_all_at_once_and_once(core: FakeCore) -> None:
     """Also those in use; afterwards there are no more."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     held = [engines.of(Options({}), ()), engines.of(Options({"verify": False}), ())]
     engines.close()
     engines.close()
@@ -82,14 +82,14 @@ def test_closing_ends_all_at_once_and_once(core: FakeCore) -> None:
 
 def test_forgotten_engines_are_closed(core: FakeCore) -> None:
     """Handles die with their object."""
-    Engines((), False).of(Options({}), ())
+    Engines((), False, Options({})).of(Options({}), ())
     gc.collect()
     assert len(core.closed) == 1
 
 
 def test_threads_that_come_at_once_share_one(core: FakeCore) -> None:
     """The first of them makes it."""
-    engines = Engines((), False)
+    engines = Engines((), False, Options({}))
     start = threading.Barrier(8)
 
     def ask() -> None:
@@ -124,4 +124,4 @@ def test_closing_does_not_need_the_cookies(core: FakeCore, monkeypatch: pytest.M
 def test_an_error_of_the_core_is_raised(core: FakeCore) -> None:
     """As the exception of its kind."""
     with pytest.raises(cycletls.InvalidMessage, match=r"what\?"):
-        _engine.ask(0, {"type": "nonsense"})
+        ask(_ffi, 0, {"type": "nonsense"})

@@ -78,7 +78,11 @@ func (l *Library) call(target uint64, incoming any, body []byte, room func(int64
 	if err != nil {
 		return failed(err)
 	}
-	return Reply{Message: answer, Status: Done}
+	reply := Reply{Message: answer, Status: Done}
+	if serving, ok := answer.(*envelope.Serving); ok {
+		reply.Handle = serving.Handle // for a host that reads no messages
+	}
+	return reply
 }
 
 // Start begins a request whose body follows through Write.

@@ -17,13 +17,18 @@ func (l *Library) serve(m *envelope.Serve) (any, error) {
 	return &envelope.Serving{Handle: l.handles.add(server), Address: server.Address()}, nil
 }
 
-// served waits under the caller's signals: it may serve for ever.
+// served waits, it may be for ever: under the caller's signals, else as a whole, so
+// that a process which does nothing but serve is at rest.
 func (l *Library) served(target uint64, signals func() bool) (any, error) {
 	server, ok := l.handles.get(target).(Sidecar)
 	if !ok {
 		return nil, closed("sidecar")
 	}
-	if err := server.Await(wait.New(wait.Limits{}, signals)); err != nil {
+	ctx := wait.NewPrompt(wait.Limits{})
+	if signals != nil {
+		ctx = wait.New(wait.Limits{}, signals)
+	}
+	if err := server.Await(ctx); err != nil {
 		return nil, err
 	}
 	return new(envelope.Done), nil

@@ -1,0 +1,145 @@
+"""Starting a sidecar process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+from . import _ffi, _sidecar_process
+from ._core import pack
+from ._exceptions import LibraryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from ._core import Message
+
+_BACKLOG: Final = 512
+_CONFIGURATION, _LISTENER = 0, 3
+"""Descriptors in the new process."""
+
+STAY: Final = 0
+WITH_PIPE: Final = -1
+"""For :func:`configuration`: whom to end with, beside a process's number."""
+
+
+def listen(port: int = 0) -> socket.socket:
+    """Return a socket that listens on loopback."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def new_token() -> str:
+    """Return 256 random bits as text."""
+    return urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+
+
+def configuration(message: Message, parent: int, leftover: str = "") -> bytes:
+    """Return what a sidecar process is told, see :func:`cycletls._sidecar_process.main`.
+
+    Args:
+        message: "serve".
+        parent: the process to end with, WITH_PIPE or STAY.
+        leftover: a file that it removes in the end.
+    """
+    lines = (
+        os.fsencode(_ffi.library_path()),
+        pack(message),
+        pack({"type": "served"}),
+        str(parent).encode(),
+        os.fsencode(leftover),
+    )
+    return b"".join([line + b"\n" for line in lines])
+
+
+def command(descriptor: int) -> list[str]:
+    """Return the command of a sidecar process that reads its configuration from a descriptor."""
+    return [sys.executable, "-I", "-S", _sidecar_process.__file__, str(descriptor)]
+
+
+class Process:
+    """A sidecar of this process's own, which ends with it, or when :meth:`end` is called.
+
+    Attributes:
+        port: where it listens.
+        token: what it asks for.
+        pid: its number.
+    """
+
+    def __init__(self) -> None:
+        self.token = new_token()
+        self._errors = -1
+        self._lifeline = -1
+        with listen() as listener:
+            self.port: int = listener.getsockname()[1]
+            self.pid = self._spawn(listener.fileno())
+
+    def _spawn(self, listener: int) -> int:
+        """Start it in a session of its own, where no Ctrl-C of this one's terminal reaches it."""
+        if not sys.executable:
+            raise LibraryError("sys.executable does not say which Python could run a sidecar")
+        inside, self._lifeline = os.pipe()
+        self._errors, errors = os.pipe()
+        given = [_above_standard(descriptor) for descriptor in (inside, errors, listener)]
+        try:
+            pid = os.posix_spawn(
+                sys.executable,
+                command(_CONFIGURATION),
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, given[0], _CONFIGURATION),
+                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, given[1], 2),
+                    (os.POSIX_SPAWN_DUP2, given[2], _LISTENER),
+                ],
+                setsid=True,
+                setsigdef=[signal.SIGINT, signal.SIGTERM],
+            )
+        except BaseException:
+            self.abandon()
+            raise
+        finally:
+            for descriptor in (inside, errors, *given):
+                os.close(descriptor)
+        message = {"type": "serve", "descriptor": _LISTENER, "token": self.token}
+        os.write(self._lifeline, configuration(message, WITH_PIPE))
+        return pid
+
+    def failure(self) -> str:
+        """Return what it said before it ended."""
+        text = b""
+        while piece := os.read(self._errors, 4096):
+            text += piece
+        return text.decode("utf-8", "replace").strip()
+
+    def end(self) -> None:
+        """End it, and wait for that."""
+        if self._lifeline >= 0:
+            self.abandon()
+            with suppress(ChildProcessError):  # somebody else may have waited for all children
+                os.waitpid(self.pid, 0)
+
+    def abandon(self) -> None:
+        """Let go of what a forked child has inherited: it is the parent's process."""
+        for descriptor in (self._lifeline, self._errors):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._lifeline = self._errors = -1
+
+
+def _above_standard(descriptor: int) -> int:
+    """Return a copy of a descriptor that is none of those which the new process is given."""
+    return fcntl(descriptor, F_DUPFD_CLOEXEC, 10)
