@@ -14,7 +14,8 @@ func (x *Exchange) compose() {
 	i, h := &x.intent, &x.hop
 	authority := x.authority()
 	h2 := h.conn.Protocol == "h2"
-	m := merge{layout: x.session.layoutFor(i, h2), changes: i.changes, order: x.request.HeaderOrder, h2: h2}
+	prepared := x.session.layoutFor(i, h2)
+	m := merge{layout: prepared.layout, changes: i.changes, order: x.request.HeaderOrder, h2: h2}
 	if m.order == nil {
 		m.order = x.session.config.HeaderOrder
 	}
@@ -33,7 +34,7 @@ func (x *Exchange) compose() {
 		Authority: authority,
 		Path:      path,
 		Absolute:  h.route.Forward,
-		Fields:    m.fields(),
+		Fields:    prepared.fields(&m),
 		HasBody:   i.hasBody,
 		Length:    i.length,
 	}

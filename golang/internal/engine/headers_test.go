@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fingerprint"
 	"github.com/cycletls/cycletls/golang/internal/message"
 )
 
@@ -328,5 +329,36 @@ func TestValues(t *testing.T) {
 	got := sent(t, defaults(t), "", r, "")
 	if !strings.Contains(got, "X-A: a b\tc\n") || !strings.Contains(got, "X-B: ü\n") {
 		t.Error(got)
+	}
+}
+
+// Requests that say nothing of their own share their fields, as long as they go
+// to one authority; one that says something does not.
+func TestAlikeRequestsShareTheirFields(t *testing.T) {
+	s, w := onWire(t, defaults(t), func(seen) reply { return ok("") })
+	own := get(a)
+	own.Headers = headers("X-Own: 1")
+	for _, r := range []*envelope.Request{get(a), get(a + "other"), own, get(b), get(b)} {
+		must(t, s, r, "")
+	}
+	first, alike, different, elsewhere, again := w.requests[0], w.requests[1], w.requests[2], w.requests[3], w.requests[4]
+	if !first.Fields.Same(alike.Fields) || first.Fields.Same(different.Fields) || !elsewhere.Fields.Same(again.Fields) {
+		t.Error("the wrong ones are shared")
+	}
+	if first.field("Host") != "a.example" || elsewhere.field("Host") != "b.example" || different.field("X-Own") != "1" || first.Fields.Has("X-Own") {
+		t.Errorf("%v\n%v\n%v", first.Fields, different.Fields, elsewhere.Fields)
+	}
+}
+
+// What goes through a proxy has fields of its own, and leaves those of others
+// alone.
+func TestForwardedRequestsShareNoFields(t *testing.T) {
+	p := &prepared{layout: newLayout([]fingerprint.Slot{{Name: "Connection", Value: "keep-alive"}, {Name: "*", Place: true}}, nil, "", false)}
+	for i, forwarded := range []bool{false, true, false, true} {
+		m := merge{layout: p.layout, proxyConnection: forwarded}
+		m.values[host] = "a.example"
+		if fields := p.fields(&m); fields.Has("Proxy-Connection") != forwarded || fields.Has("Connection") == forwarded {
+			t.Errorf("request %d: %v", i, fields)
+		}
 	}
 }

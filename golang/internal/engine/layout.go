@@ -3,9 +3,11 @@ package engine
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/fingerprint"
+	"github.com/cycletls/cycletls/golang/internal/message"
 )
 
 // role is who says what a slot of a layout holds when the caller says nothing.
@@ -163,8 +165,35 @@ func forForeign(changes []envelope.HeaderChange) []envelope.HeaderChange {
 
 var kinds = [...]string{fingerprint.Navigate, fingerprint.Fetch, fingerprint.XHR, fingerprint.Image, fingerprint.WebSocket}
 
+// prepared is a layout with the fields of the latest request that said nothing
+// of its own: the next one like it has the same, and shares them. Nobody changes
+// the fields of a request that is composed.
+type prepared struct {
+	layout layout
+	latest atomic.Pointer[composed]
+}
+
+type composed struct {
+	authority string
+	fields    message.Fields
+}
+
+// fields returns those of a merge over this layout.
+func (p *prepared) fields(m *merge) message.Fields {
+	authority := m.values[host]
+	if !m.saysNothing() {
+		return m.fields()
+	}
+	if latest := p.latest.Load(); latest != nil && latest.authority == authority {
+		return latest.fields
+	}
+	made := &composed{authority, m.fields()}
+	p.latest.Store(made)
+	return made.fields
+}
+
 // layoutFor returns the layout of a request; it is made once.
-func (s *Session) layoutFor(i *intent, h2 bool) layout {
+func (s *Session) layoutFor(i *intent, h2 bool) *prepared {
 	index, kind := slices.Index(kinds[:], i.kind)*8, i.kind
 	protocol, changes := "http/1.1", s.config.Headers
 	if h2 {
@@ -180,9 +209,9 @@ func (s *Session) layoutFor(i *intent, h2 bool) layout {
 		kind = fingerprint.Redirected(kind)
 	}
 	if made := s.layouts[index].Load(); made != nil {
-		return *made
+		return made
 	}
-	l := newLayout(s.profile.Layout(kind, protocol), changes, s.config.UserAgent, h2)
-	s.layouts[index].Store(&l)
-	return l
+	made := &prepared{layout: newLayout(s.profile.Layout(kind, protocol), changes, s.config.UserAgent, h2)}
+	s.layouts[index].Store(made)
+	return made
 }

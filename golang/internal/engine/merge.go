@@ -54,6 +54,17 @@ func (m *merge) fields() message.Fields {
 	return m.out
 }
 
+// saysNothing reports whether the fields follow from the layout and the
+// authority alone.
+func (m *merge) saysNothing() bool {
+	for r := host + 1; r < roles; r++ {
+		if m.values[r] != "" {
+			return false
+		}
+	}
+	return len(m.changes) == 0 && len(m.order) == 0 && !m.proxyConnection
+}
+
 // decides reports whether the engine's value of a role stands whatever the
 // caller wrote, because it has already gone into it.
 func (m *merge) decides(r role) bool {

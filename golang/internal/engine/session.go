@@ -38,7 +38,7 @@ type Session struct {
 	jar     *cookie.Jar
 	known   connections
 	urls    target.Cache
-	layouts [len(kinds) * 8]atomic.Pointer[layout]
+	layouts [len(kinds) * 8]atomic.Pointer[prepared]
 }
 
 // OptionError is a value of a session's configuration that cannot be used.

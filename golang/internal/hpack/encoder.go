@@ -61,6 +61,10 @@ func (e *Encoder) Begin(dst []byte) []byte {
 	return appendInteger(dst, sizeUpdate, 5, uint64(e.table.limit))
 }
 
+// Changes counts those of the table: as long as it stays the same, fields are
+// encoded the same.
+func (e *Encoder) Changes() uint64 { return e.table.changes }
+
 // Append encodes one field; name is in lower case. A cookie field becomes as
 // many as the policy makes of it (RFC 9113 section 8.2.3).
 func (e *Encoder) Append(dst []byte, name, value string) []byte {

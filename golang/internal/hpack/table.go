@@ -14,6 +14,7 @@ type table struct {
 	entries []entry
 	size    uint32
 	limit   uint32
+	changes uint64
 }
 
 // match is where a field, or at least its name, is found: index 0 is nowhere.
@@ -65,6 +66,7 @@ func findStatic(name, value string, last bool) match {
 // empties it (RFC 7541 section 4.4). The strings are copied: they may be pieces
 // of something large.
 func (t *table) add(name, value string) {
+	t.changes++
 	size := entrySize(name, value)
 	if size > t.limit {
 		t.evict(0)
@@ -76,6 +78,7 @@ func (t *table) add(name, value string) {
 }
 
 func (t *table) resize(limit uint32) {
+	t.changes++
 	t.limit = limit
 	t.evict(limit)
 }

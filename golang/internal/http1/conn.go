@@ -54,6 +54,7 @@ type Conn struct {
 	cfg    Config
 	in     input
 	out    []byte // what waits to be written
+	sent   section
 	shared *buffers
 	onIdle func(conn *Conn, reusable bool)
 	busy   bool

@@ -34,7 +34,7 @@ func (o *outline) chunked() bool { return o.hasBody && o.length < 0 }
 
 // appendHead appends the head of req as it goes over the wire. After an error
 // what was appended is worthless.
-func appendHead(out []byte, req *message.Request) ([]byte, outline, error) {
+func appendHead(out []byte, req *message.Request, kept *section) ([]byte, outline, error) {
 	o := outline{method: req.Method, hasBody: req.HasBody, length: req.Length}
 	if !isToken(req.Method) {
 		return out, o, invalid("method", "%q is not a token", req.Method)
@@ -47,16 +47,35 @@ func appendHead(out []byte, req *message.Request) ([]byte, outline, error) {
 	out = append(out, ' ')
 	out = append(out, target...)
 	out = append(out, " HTTP/1.1\r\n"...)
-	var seen declared
-	for i := range req.Fields {
-		field := &req.Fields[i]
-		if out, err = appendField(out, field); err != nil {
+	if !kept.fields.Same(req.Fields) {
+		if err := kept.write(req.Fields); err != nil {
 			return out, o, err
 		}
-		seen.note(field)
 	}
-	o.close, o.upgrade = seen.close, seen.upgrade
-	return append(out, "\r\n"...), o, seen.check(req)
+	o.close, o.upgrade = kept.seen.close, kept.seen.upgrade
+	out = append(out, kept.text...)
+	return append(out, "\r\n"...), o, kept.seen.check(req)
+}
+
+// section is a field section as a connection has written it last: requests that
+// are alike share their fields.
+type section struct {
+	fields message.Fields
+	text   []byte
+	seen   declared
+}
+
+// write makes it that of these fields; after an error it is nobody's.
+func (s *section) write(fields message.Fields) (err error) {
+	*s = section{text: s.text[:0]}
+	for i := range fields {
+		if s.text, err = appendField(s.text, &fields[i]); err != nil {
+			return err
+		}
+		s.seen.note(&fields[i])
+	}
+	s.fields = fields
+	return nil
 }
 
 // target is the request target (RFC 9112 section 3.2).

@@ -126,3 +126,19 @@ func TestEmptyBodyMayBeAnnounced(t *testing.T) {
 		equal(t, "request", s.received(), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n")
 	}
 }
+
+// Requests that share their fields are written as if they did not, and what was
+// refused once is refused again.
+func TestSharedFieldsAreWrittenAlike(t *testing.T) {
+	good := message.Fields{{Name: "Host", Value: "a"}, {Name: "Connection", Value: "close"}}
+	bad := message.Fields{{Name: "Host", Value: "a"}, {Name: "X", Value: "\n"}}
+	var kept section
+	for i, fields := range []message.Fields{good, good, bad, bad, good, good} {
+		req := &message.Request{Method: "GET", Path: "/", Fields: fields}
+		got, outline, err := appendHead(nil, req, &kept)
+		want, apart, otherErr := appendHead(nil, req, new(section))
+		if (err == nil) != (otherErr == nil) || err == nil && (string(got) != string(want) || outline != apart || !outline.close) {
+			t.Errorf("request %d: %q, %v, want %q, %v", i, got, err, want, otherErr)
+		}
+	}
+}

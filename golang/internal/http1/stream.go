@@ -35,7 +35,7 @@ func (s *stream) WriteHead(req *message.Request) error {
 	if s.conn == nil {
 		return net.ErrClosed
 	}
-	out, request, err := appendHead(s.conn.out[:0], req)
+	out, request, err := appendHead(s.conn.out[:0], req, &s.conn.sent)
 	if err != nil {
 		return err
 	}

@@ -33,20 +33,22 @@ type Conn struct {
 	cfg    Config
 	onIdle func(*Conn, bool)
 
-	mu      sync.Mutex // guards what follows
-	streams map[uint32]*Stream
-	nextID  uint32
-	taken   int // slots of streams: what the peer's limit counts
-	users   int // streams that their owners have not closed
-	openers []chan struct{}
-	err     error // why it has ended; streams carry their own
-	code    http2.ErrCode
-	quiet   bool // there is no use in telling the peer why
-	closed  bool
-	away    *message.ResetError // the peer's GOAWAY
-	peer    peerSettings
-	sendWin int64
-	recv    inflow
+	mu       sync.Mutex // guards what follows
+	streams  map[uint32]*Stream
+	nextID   uint32
+	taken    int // slots of streams: what the peer's limit counts
+	users    int // streams that their owners have not closed
+	openers  []chan struct{}
+	err      error // why it has ended; streams carry their own
+	code     http2.ErrCode
+	quiet    bool // there is no use in telling the peer why
+	closed   bool
+	away     *message.ResetError // the peer's GOAWAY
+	peer     peerSettings
+	sendWin  int64
+	checked  message.Fields // the last ones that may be sent
+	repeated encoded
+	recv     inflow
 	// streamWindow is what the peer may send on each stream.
 	streamWindow int64
 

@@ -1,7 +1,9 @@
 package http2
 
 import (
+	"bytes"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -191,6 +193,27 @@ func TestTEIsSentForTrailersAlone(t *testing.T) {
 		}
 		if got := <-fields; got != want {
 			t.Errorf("TE: %s becomes %s", value, got)
+		}
+	}
+}
+
+// Requests that share their fields are encoded as if they did not, also once the
+// table has changed between them.
+func TestSharedFieldsAreEncodedAlike(t *testing.T) {
+	for _, policy := range []hpack.Policy{hpack.Plain, hpack.Quiche, hpack.Gecko} {
+		cfg := chrome
+		cfg.HPACK = policy
+		one, other := NewConn(nil, cfg), NewConn(nil, cfg)
+		shared, between := navigation("/1"), get("/2", message.Field{Name: "x-new", Value: strings.Repeat("x", 3000)})
+		for i, req := range []*message.Request{shared, shared, shared, between, shared, shared, shared} {
+			apart := *req
+			apart.Fields = slices.Clone(req.Fields)
+			if got, want := one.encodeHead(nil, req), other.encodeHead(nil, &apart); !bytes.Equal(got, want) {
+				t.Errorf("%v, request %d: %x, want %x", policy, i, got, want)
+			}
+		}
+		if one.repeated.fields == nil {
+			t.Errorf("%v: nothing was kept", policy)
 		}
 	}
 }

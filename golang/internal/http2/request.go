@@ -84,6 +84,10 @@ func pseudo(letter byte, req *message.Request) (name, value string) {
 // encodeFields leaves out what HTTP/2 says otherwise: the fields of an HTTP/1
 // connection, Host, and TE but for "trailers" (RFC 9113 sections 8.2.2, 8.3.1).
 func (c *Conn) encodeFields(block []byte, fields message.Fields) []byte {
+	start, changes := len(block), c.enc.Changes()
+	if c.repeated.changes == changes && c.repeated.fields.Same(fields) {
+		return append(block, c.repeated.block...)
+	}
 	for _, f := range fields {
 		name := strings.ToLower(f.Name)
 		if connectionSpecific(name) || name == "host" || name == "te" && !strings.EqualFold(f.Value, "trailers") {
@@ -91,13 +95,23 @@ func (c *Conn) encodeFields(block []byte, fields message.Fields) []byte {
 		}
 		block = c.enc.Append(block, name, f.Value)
 	}
+	if c.enc.Changes() == changes { // all of it is in the table, or never will be
+		c.repeated = encoded{fields, append(c.repeated.block[:0], block[start:]...), changes}
+	}
 	return block
+}
+
+// encoded is what became of fields while the encoder's table was at a change.
+type encoded struct {
+	fields  message.Fields
+	block   []byte
+	changes uint64
 }
 
 // checkRequest refuses what would not be one request any more: the engine has
 // checked it, but whoever forwards a request that we send may write it as
 // HTTP/1.1.
-func checkRequest(req *message.Request) error {
+func (c *Conn) checkRequest(req *message.Request) error {
 	if !httpguts.ValidHeaderFieldName(req.Method) {
 		return fmt.Errorf("invalid method %q", req.Method)
 	}
@@ -106,7 +120,14 @@ func checkRequest(req *message.Request) error {
 			return fmt.Errorf("invalid character in %q", value)
 		}
 	}
-	return checkFields(req.Fields)
+	if c.checked.Same(req.Fields) { // requests that are alike share them
+		return nil
+	}
+	err := checkFields(req.Fields)
+	if err == nil {
+		c.checked = req.Fields
+	}
+	return err
 }
 
 func checkFields(fields message.Fields) error {

@@ -53,11 +53,11 @@ var _ message.Stream = (*Stream)(nil)
 // WriteHead implements message.Stream. A head with a body is held until the
 // body's first bytes.
 func (s *Stream) WriteHead(req *message.Request) error {
-	if err := checkRequest(req); err != nil {
-		return err
-	}
 	s.c.mu.Lock()
 	defer s.c.unlock()
+	if err := s.c.checkRequest(req); err != nil {
+		return err
+	}
 	s.request, s.method = req, req.Method
 	if req.HasBody {
 		s.pieces = newPieces(&s.c.cfg, req)

@@ -22,6 +22,11 @@ func (f Fields) Get(name string) (string, bool) {
 	return "", false
 }
 
+// Same reports whether these are those very fields, not others that are equal.
+func (f Fields) Same(other Fields) bool {
+	return len(f) == len(other) && len(f) > 0 && &f[0] == &other[0]
+}
+
 // Has reports whether a field of that name is there.
 func (f Fields) Has(name string) bool {
 	_, ok := f.Get(name)

@@ -21,7 +21,9 @@ type Request struct {
 	Authority string // host[:port], the default port left out
 	Path      string // origin-form with the query, or "*"
 	Absolute  bool   // Path is in absolute-form, for a proxy that passes the request on
-	Fields    Fields // in wire order; HTTP/2 writes the names in lower case
+	// Fields are in wire order; HTTP/2 writes the names in lower case. Requests may
+	// share them: nobody changes them any more.
+	Fields Fields
 	// HasBody tells an empty body from none; Length counts it (UnknownLength:
 	// chunked coding or DATA frames until the end).
 	HasBody bool
