@@ -147,13 +147,13 @@ def exchange(session: int, envelope: bytes, body: bytes | None, /) -> Reply:
         _raise_pending()
         if not handle or not status:
             return Reply(status, head, start)
-        begun = Outcome(status, handle, reply.length, 0, head, start)
+        # Here, so that whatever is raised, wherever, ends the exchange.
+        return run(perform, receive(_HERE, Outcome(status, handle, reply.length, 0, head, start), False))
     except BaseException:
         _abandon(memory.reply)
         raise
     finally:
         _idle.append(memory)
-    return run(perform, receive(_HERE, begun, False))
 
 
 def perform(step: Step, /) -> Outcome:

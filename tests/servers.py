@@ -129,6 +129,11 @@ class Peer:
         data, self._unread = self._unread, b""
         return data
 
+    def await_end(self) -> None:
+        """Return when the client has hung up: a FIN or, where it had something unread, a RST."""
+        with suppress(ConnectionResetError):
+            self.read_all()
+
     def send(self, data: bytes) -> None:
         """Send all of it."""
         self._socket.sendall(data)

@@ -143,7 +143,7 @@ def ended(*events: threading.Event) -> Callable[[Peer], None]:
     def play(peer: Peer) -> None:
         peer.read_head()
         came.set()
-        peer.read_all()
+        peer.await_end()
         left.set()
 
     return play

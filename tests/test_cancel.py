@@ -19,7 +19,7 @@ def silent(left: threading.Event) -> Callable[[Peer], None]:
 
     def play(peer: Peer) -> None:
         peer.read_head()
-        peer.read_all()
+        peer.await_end()
         left.set()
 
     return play

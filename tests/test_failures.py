@@ -241,25 +241,31 @@ def test_a_request_is_sent_again_only_where_it_is_safe(scripted: type[ScriptedSe
         assert heads == [method.ljust(4).encode()]
 
 
-def test_closing_a_session_lets_what_is_under_way_end(scripted: type[ScriptedServer]) -> None:
-    """Another thread gets its reply; nothing new begins."""
-    asked, go_on = threading.Event(), threading.Event()
-    replies: list[bytes] = []
+def test_closing_a_session_ends_what_is_under_way(scripted: type[ScriptedServer]) -> None:
+    """Another thread is told at once, the server sees the end, and nothing new begins."""
+    asked, left = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
 
     def script(peer: Peer) -> None:
         peer.read_head()
         asked.set()
-        go_on.wait()
-        peer.send(OK)
+        peer.await_end()
+        left.set()
+
+    def wait_for_nothing() -> None:
+        try:
+            session.get(server.url)
+        except cycletls.RequestException as exc:
+            raised.append(exc)
 
     with scripted(script) as server:
         session = CycleTLS()
-        thread = threading.Thread(target=lambda: replies.append(session.get(server.url).content))
+        thread = threading.Thread(target=wait_for_nothing)
         thread.start()
         asked.wait()
         session.close()
         with pytest.raises(cycletls.SessionClosed):
             session.get(server.url)
-        go_on.set()
+        assert left.wait(1)
         thread.join()
-    assert replies == [b"ok"]
+    assert [type(exc) for exc in raised] == [cycletls.SessionClosed]

@@ -31,7 +31,7 @@ class Silent:
         peer.read_head()
         peer.send(self.answer)
         self.asked.set()
-        peer.read_all()
+        peer.await_end()
         self.left.set()
 
 
