@@ -93,7 +93,7 @@ def test_missing_library_is_named() -> None:
     assert "LibraryError: cannot load /nonexistent/library.so" in finished.stderr
 
 
-@pytest.mark.parametrize("handle", [0, 1, 2**32, 2**64 - 1])
+@pytest.mark.parametrize("handle", [0, 1, 2**32 + 2**31, 2**64 - 1])
 def test_unknown_handle_is_an_error(handle: int) -> None:
     """A number that names no session answers with an error; closing it does nothing."""
     request = _envelope({"type": "request", "method": "GET", "url": "http://127.0.0.1:1/"})

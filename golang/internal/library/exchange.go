@@ -70,10 +70,12 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h
 	for _, g := range x.groups {
 		g.enter(x.ctx)
 	}
-	var err error
-	if jar != nil {
+	err := x.ctx.Err() // a token that was used already
+	switch {
+	case err != nil:
+	case jar != nil:
 		x.Exchange, err = session.StartWith(x.ctx, jar, request, body)
-	} else {
+	default:
 		x.Exchange, err = session.Start(x.ctx, request, body)
 	}
 	if err != nil {
