@@ -355,6 +355,20 @@ func TestBackpressure(t *testing.T) {
 	}
 }
 
+// A proxy that is named is the one that is used, whatever else there is.
+func TestProxy(t *testing.T) {
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s", r.URL, r.Header.Get("Proxy-Authorization"))
+	})
+	config := defaults(t)
+	config.Proxies, config.NoProxy = []envelope.ProxyRule{{Match: "http", URL: "http://127.0.0.1:1"}}, "*"
+	p := connect(t, config)
+	p.ask("a", map[string]any{"url": "http://origin.example/p", "proxy": strings.Replace(proxy, "http://", "http://u:p@", 1)})
+	if _, body := p.response("a"); body != "http://origin.example/p Basic dTpw" {
+		t.Error(body)
+	}
+}
+
 // Requests of one configuration share connections; others do not, and neither do
 // those that want none to be kept.
 func TestConnections(t *testing.T) {

@@ -127,7 +127,7 @@ func (c *configuration) over(defaults *envelope.Session) (*envelope.Session, err
 	config.InsecureSkipVerify, config.ForceHTTP1 = c.insecure, c.forceHTTP1
 	config.EnableConnectionReuse = !c.noReuse
 	if c.proxy != "" {
-		return nil, &optionError{"proxy", "proxies cannot be used"}
+		config.Proxies, config.NoProxy = []envelope.ProxyRule{{Match: "all", URL: c.proxy, Option: "proxy"}}, ""
 	}
 	return &config, nil
 }
