@@ -29,6 +29,7 @@ from ._exceptions import (
     CookieConflict,
     CycleTLSError,
     DNSError,
+    EventStreamError,
     ForkError,
     HTTPError,
     IncompleteRead,
@@ -51,6 +52,7 @@ from ._exceptions import (
     RequestException,
     SessionClosed,
     SidecarDied,
+    SSEError,
     SSLError,
     StreamClosed,
     StreamConsumed,
@@ -61,6 +63,9 @@ from ._exceptions import (
     TooManyRedirects,
     UnknownOption,
     UnrewindableBodyError,
+    WebSocketClosed,
+    WebSocketError,
+    WebSocketHandshakeError,
     WriteTimeout,
 )
 from ._headers import Headers
@@ -73,6 +78,8 @@ from ._timeouts import Timeouts
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from ._connections import MessageType, SSEConnection, WebSocketConnection, WebSocketMessage
+    from ._events import AsyncEventStream, Event, EventStream, SSEEvent
     from ._fingerprints import (
         CHROME_120,
         CHROME_121,
@@ -90,6 +97,8 @@ if TYPE_CHECKING:
     )
     from ._json import JSONDecodeError
     from ._models import Profile
+    from ._websocket import AsyncWebSocket, WebSocket
+
 
 __all__ = [
     "CHROME_120",
@@ -107,7 +116,9 @@ __all__ = [
     "load_fingerprints_from_env",
     "TLS",
     "AsyncCycleTLS",
+    "AsyncEventStream",
     "AsyncSession",
+    "AsyncWebSocket",
     "BlockedAddress",
     "CancelToken",
     "Cancelled",
@@ -125,6 +136,9 @@ __all__ = [
     "CycleTLS",
     "CycleTLSError",
     "DNSError",
+    "Event",
+    "EventStream",
+    "EventStreamError",
     "ForkError",
     "HTTPError",
     "Headers",
@@ -141,6 +155,7 @@ __all__ = [
     "LibraryError",
     "LimitExceeded",
     "LoopError",
+    "MessageType",
     "PoolTimeout",
     "Profile",
     "ProtocolError",
@@ -150,6 +165,9 @@ __all__ = [
     "Request",
     "RequestException",
     "Response",
+    "SSEConnection",
+    "SSEError",
+    "SSEEvent",
     "SSLError",
     "Session",
     "SessionClosed",
@@ -166,6 +184,12 @@ __all__ = [
     "TooManyRedirects",
     "UnknownOption",
     "UnrewindableBodyError",
+    "WebSocket",
+    "WebSocketClosed",
+    "WebSocketConnection",
+    "WebSocketError",
+    "WebSocketHandshakeError",
+    "WebSocketMessage",
     "WriteTimeout",
     "__version__",
     "close_global_session",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from typing import Any, Final
 
+    from ._live import Kept
     from ._streams import AsyncStream, Bytes, Stream
     from ._transfer import Carrier, Done, Queue, Step, Steps
 
@@ -41,7 +42,7 @@ class Background:
         self.carrier = carrier
         self.users = 0
         self._queue = carrier.queue(loop, partial(_wake, weakref.ref(self)))
-        self._waiting: dict[int, tuple[asyncio.Future[Done], bool, object]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[Done] | Kept, bool, object]] = {}
         # Closing waits until the library writes into nobody's memory any more, so that memory is held until then.
         self._finalizer = weakref.finalize(self, _end, loop, self._queue, self._waiting)
 
@@ -98,6 +99,11 @@ class Background:
         except BaseException:  # as above
             self._queue.cancel(ticket)
             raise
+
+    def keep(self, step: Step, kept: Kept) -> None:
+        """Take a step that outlives whoever waits for it."""
+        ticket, used = self._queue.submit(step)
+        self._waiting[ticket] = kept, False, used
 
     def _future(self, ticket: int, makes: bool, kept: object) -> asyncio.Future[Done]:
         """Return what becomes of a ticket.
@@ -169,7 +175,7 @@ def _wake(reference: weakref.ref[Background]) -> None:
 
 
 def _end(
-    loop: asyncio.AbstractEventLoop, queue: Queue, waiting: dict[int, tuple[asyncio.Future[Done], bool, object]]
+    loop: asyncio.AbstractEventLoop, queue: Queue, waiting: dict[int, tuple[asyncio.Future[Done] | Kept, bool, object]]
 ) -> None:
     queue.close()
     for future, _, _ in waiting.values():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final, Generic, TypeVar
 
+    from ._core import Message
     from ._engine import Engine
     from ._exchange import Exchange
     from ._headers import ChangeTypes, HeaderTypes
@@ -195,6 +196,31 @@ class Client(Generic[Sent]):
             and exchange.headers is self._headers.changes
             and exchange.cookies is self._cookies.everywhere
         )
+
+    def _opening(self, method: str, url: str, given: Mapping[str, Any], **fields: Message) -> Exchange:
+        """Return the exchange for a request that opens what stays open, with what else its message says."""
+        exchange = self._prepare(method, url, {**given, "stream": True})
+        exchange.add(**fields)
+        return exchange
+
+    def _socket(self, url: str, given: Mapping[str, Any]) -> Exchange:
+        """Return the exchange that opens a WebSocket."""
+        from ._live import WebSocketOptions, taken
+
+        own = WebSocketOptions()
+        rest = taken(own, given)
+        return self._opening("GET", url, rest, webSocket=own.message())
+
+    def _source(self, url: str, given: Mapping[str, Any]) -> Exchange:
+        """Return the exchange that opens a stream of events."""
+        from ._live import EventOptions, endless, taken
+        from ._timeouts import Timeouts
+
+        own = EventOptions()
+        rest = taken(own, given)
+        method = rest.pop("method", "GET")
+        rest["timeout"] = endless(Timeouts.of(rest["timeout"]) if "timeout" in rest else self._options.timeout)
+        return self._opening(method, url, rest, events=own.message())
 
     def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:
         """Make a request of what is given over what the session says."""

@@ -35,6 +35,10 @@ CycleTLSError                    base of all
     │   └── SidecarDied          the sidecar process ended under a request, which is not sent again
     ├── LimitExceeded            the server sent more than a limit allows
     ├── ContentDecodingError     a content coding is broken
+    ├── WebSocketError           a WebSocket was used in a way that cannot be
+    │   ├── WebSocketHandshakeError  the server did not open it; .response tells what it said instead
+    │   └── WebSocketClosed      it is closed; .code and .reason say how
+    ├── EventStreamError         the response is no stream of events, or the server ends it time and again (SSEError)
     ├── TooManyRedirects         more redirects than max_redirects
     ├── RedirectRefused          a redirect to where none may lead
     ├── HTTPError                raise_for_status() on a 4xx or 5xx response
@@ -94,7 +98,8 @@ class RequestException(CycleTLSError):
 
     Attributes:
         request: what was asked for; None where the failure is of a session's options.
-        response: the one that HTTPError, JSONDecodeError and UnrewindableBodyError are about; else None.
+        response: the one that HTTPError, JSONDecodeError, UnrewindableBodyError and WebSocketHandshakeError are
+            about; else None.
         detail: what else is known, e.g. ``delivery``: ``unsent``, ``sent`` or ``answered``.
     """
 
@@ -244,6 +249,35 @@ class ContentDecodingError(RequestException):
     """A content coding of the body is broken."""
 
 
+class WebSocketError(RequestException):
+    """A WebSocket was used in a way that cannot be: a close code that may not be sent, two receivers at once."""
+
+
+class WebSocketHandshakeError(WebSocketError):
+    """The server did not open the WebSocket; ``response`` is what it answered, None where the handshake was faulty."""
+
+
+class WebSocketClosed(WebSocketError):
+    """The WebSocket is closed.
+
+    Attributes:
+        code: RFC 6455 section 7.4.1; 1005 where the server gave none, 1006 where the connection was lost.
+        reason: in the words of who closed it.
+    """
+
+    @property
+    def code(self) -> int:
+        return int(self.detail.get("code", 1006))
+
+    @property
+    def reason(self) -> str:
+        return self.detail.get("reason", "")
+
+
+class EventStreamError(RequestException):
+    """The response is no stream of events, or the server ends it time and again without sending one."""
+
+
 class TooManyRedirects(RequestException):
     """More redirects than ``max_redirects``."""
 
@@ -289,6 +323,8 @@ SSLError = TLSError
 """requests' name."""
 ChunkedEncodingError = IncompleteRead
 """requests' name."""
+SSEError = EventStreamError
+"""CycleTLS' name."""
 
 ERRORS: Final[Mapping[str, type[RequestException]]] = {
     "invalid_url": InvalidURL,
@@ -316,6 +352,10 @@ ERRORS: Final[Mapping[str, type[RequestException]]] = {
     "limit": LimitExceeded,
     "incomplete": IncompleteRead,
     "decoding": ContentDecodingError,
+    "websocket_handshake": WebSocketHandshakeError,
+    "websocket_closed": WebSocketClosed,
+    "websocket_invalid": WebSocketError,
+    "event_stream": EventStreamError,
     "too_many_redirects": TooManyRedirects,
     "redirect_refused": RedirectRefused,
     "closed": SessionClosed,

@@ -102,6 +102,12 @@ class Exchange:
         """Whether Python follows redirects: somebody wants to see each hop, or the body must be read anew for one."""
         return bool(self.options.hooks or self._auth or (self.body and self.body.stream))
 
+    def add(self, **fields: Message) -> None:
+        """Say more in the request's message."""
+        self._message.update(fields)
+        if not self.manual:
+            self.envelope = pack(self._message)
+
     def finish(self, reply: Reply) -> Response:
         """Return the response, or raise what went wrong."""
         content = self.content

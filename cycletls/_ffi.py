@@ -13,7 +13,7 @@ import threading
 
 from ._core import ask
 from ._exceptions import ForkError, LibraryError, SessionClosed
-from ._transfer import CALL, FIRST, READ, START, WRITE, Outcome, Reply, receive, run
+from ._transfer import CALL, FIRST, READ, RECEIVE, START, TEXT, WRITE, Outcome, Reply, receive, run
 from ._version import __version__
 
 TYPE_CHECKING = False  # typing's own would cost an import of typing
@@ -52,6 +52,12 @@ if TYPE_CHECKING:
         ) -> None: ...
         def cycletls_read(
             self, exchange: int, buffer: CData, size: int, main_thread: bool, reply: CData, /
+        ) -> None: ...
+        def cycletls_receive(
+            self, exchange: int, limit: int, buffer: CData, size: int, main_thread: bool, reply: CData, /
+        ) -> None: ...
+        def cycletls_send(
+            self, exchange: int, verb: int, data: CData, size: int, main_thread: bool, reply: CData, /
         ) -> None: ...
         def cycletls_submit(
             self,
@@ -171,6 +177,16 @@ def perform(step: Step, /) -> Outcome:
             buffer = _ffi.from_buffer(step.buffer)
             _verbs.cycletls_read(step.target, buffer, len(buffer), _on_main_thread(), reply)
             return _outcome(memory, b"")
+        if verb == RECEIVE:
+            _verbs.cycletls_receive(
+                step.target,
+                int.from_bytes(step.data, "little", signed=True),
+                memory.scratch,
+                FIRST,
+                _on_main_thread(),
+                reply,
+            )
+            return _outcome(memory, _ffi.buffer(memory.scratch, reply.filled)[:] if reply.filled else b"")
         data = _ffi.from_buffer(step.data)
         if verb == CALL:
             _verbs.cycletls_call(
@@ -178,6 +194,8 @@ def perform(step: Step, /) -> Outcome:
             )
         elif verb == START:
             _verbs.cycletls_start(step.target, step.envelope, _on_main_thread(), reply)
+        elif verb >= TEXT or verb < 0:
+            _verbs.cycletls_send(step.target, verb, data, len(data), _on_main_thread(), reply)
         elif verb == WRITE:
             _verbs.cycletls_write(step.target, data, len(data), _on_main_thread(), reply)
         else:

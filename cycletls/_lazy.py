@@ -7,21 +7,31 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HOMES = {
+    "AsyncEventStream": "_events",
+    "AsyncWebSocket": "_websocket",
     "CHROME_120": "_fingerprints",
     "CHROME_121": "_fingerprints",
     "CHROME_ANDROID": "_fingerprints",
     "EDGE_120": "_fingerprints",
+    "Event": "_events",
+    "EventStream": "_events",
     "FIREFOX_121": "_fingerprints",
     "FingerprintRegistry": "_fingerprints",
     "JSONDecodeError": "_json",
+    "MessageType": "_connections",
     "Profile": "_models",
     "SAFARI_17": "_fingerprints",
     "SAFARI_IOS": "_fingerprints",
+    "SSEConnection": "_connections",
+    "SSEEvent": "_events",
     "TLSFingerprint": "_fingerprints",
     "create_fingerprint_template": "_fingerprints",
     "load_fingerprint_from_file": "_fingerprints",
     "load_fingerprints_from_dir": "_fingerprints",
     "load_fingerprints_from_env": "_fingerprints",
+    "WebSocket": "_websocket",
+    "WebSocketConnection": "_connections",
+    "WebSocketMessage": "_connections",
 }
 
 

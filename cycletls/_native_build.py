@@ -43,6 +43,10 @@ void cycletls_wait(uint64_t exchange, char *buffer, int64_t size, int main_threa
                    cycletls_reply *reply);
 void cycletls_read(uint64_t exchange, char *buffer, int64_t size, int main_thread,
                    cycletls_reply *reply);
+void cycletls_receive(uint64_t exchange, int64_t limit, char *buffer, int64_t size, int main_thread,
+                      cycletls_reply *reply);
+void cycletls_send(uint64_t exchange, int32_t verb, const char *data, int64_t size, int main_thread,
+                   cycletls_reply *reply);
 uint64_t cycletls_submit(uint64_t queue, int32_t verb, uint64_t target, const char *envelope,
                          const char *body, int64_t body_size, char *buffer, int64_t buffer_size);
 int64_t cycletls_drain(uint64_t queue, cycletls_completion *into, int64_t count, char *memory, int64_t size);
@@ -80,6 +84,8 @@ static struct {
     void (*write)(uint64_t, const void *, int64_t, cycletls_signals, cycletls_reply *);
     void (*wait)(uint64_t, void *, int64_t, cycletls_signals, cycletls_reply *);
     void (*read)(uint64_t, void *, int64_t, cycletls_signals, cycletls_reply *);
+    void (*receive)(uint64_t, int64_t, void *, int64_t, cycletls_signals, cycletls_reply *);
+    void (*send)(uint64_t, int32_t, const void *, int64_t, cycletls_signals, cycletls_reply *);
     uint64_t (*submit)(uint64_t, int32_t, uint64_t, const char *, const void *, int64_t, void *, int64_t);
     int64_t (*drain)(uint64_t, cycletls_completion *, int64_t, void *, int64_t);
     int32_t (*cancel)(uint64_t);
@@ -94,7 +100,7 @@ static const char *cycletls_open(const char *path) {
 #define FIND(verb) \
     if (!(*(void **)&go.verb = find(library, "cycletls_" #verb))) return "it has no cycletls_" #verb;
     FIND(version) FIND(call) FIND(start) FIND(write) FIND(wait) FIND(read)
-    FIND(submit) FIND(drain) FIND(cancel) FIND(close) FIND(free)
+    FIND(receive) FIND(send) FIND(submit) FIND(drain) FIND(cancel) FIND(close) FIND(free)
 #undef FIND
     return NULL;
 }
@@ -117,6 +123,14 @@ static void cycletls_wait(uint64_t exchange, char *buffer, int64_t size, int mai
 }
 static void cycletls_read(uint64_t exchange, char *buffer, int64_t size, int main_thread, cycletls_reply *reply) {
     go.read(exchange, buffer, size, signals_of(main_thread), reply);
+}
+static void cycletls_receive(uint64_t exchange, int64_t limit, char *buffer, int64_t size, int main_thread,
+                             cycletls_reply *reply) {
+    go.receive(exchange, limit, buffer, size, signals_of(main_thread), reply);
+}
+static void cycletls_send(uint64_t exchange, int32_t verb, const char *data, int64_t size, int main_thread,
+                          cycletls_reply *reply) {
+    go.send(exchange, verb, data, size, signals_of(main_thread), reply);
 }
 static uint64_t cycletls_submit(uint64_t queue, int32_t verb, uint64_t target, const char *envelope,
                                 const char *body, int64_t body_size, char *buffer, int64_t buffer_size) {

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from ._background import Background
     from ._download import Progress
     from ._engine import Engine
+    from ._events import AsyncEventStream, EventStream
     from ._exchange import Exchange
     from ._response import Response
     from ._streamed import AsyncStreamedResponse, StreamedResponse
     from ._transfer import Carrier, Reply
-    from ._types import ClientOptions, RequestOptions, Unpack
+    from ._types import ClientOptions, EventOptions, RequestOptions, Unpack, WebSocketOptions
+    from ._websocket import AsyncWebSocket, Opening, WebSocket
 
 
 class CycleTLS(Client["Response"]):
@@ -89,6 +91,46 @@ class CycleTLS(Client["Response"]):
                 download.finish()
                 return response
 
+    def websocket(self, url: str, **options: Unpack[WebSocketOptions]) -> WebSocket:
+        """Open a WebSocket.
+
+        Args:
+            url: ``ws:`` or ``wss:`` (or ``http:``, ``https:``), or relative to ``base_url``.
+            options: those of a request, and those of :class:`cycletls._live.WebSocketOptions`.
+
+        Returns:
+            The WebSocket, which leaving its ``with`` block closes.
+
+        Raises:
+            WebSocketHandshakeError: the server did not open it.
+        """
+        from ._websocket import WebSocket, opened, refusal
+
+        response: Any = self._answer(self._socket(url, options))
+        if not opened(response):
+            response.read()
+            raise refusal(response)
+        return WebSocket(response)
+
+    def events(self, url: str, **options: Unpack[EventOptions]) -> EventStream:
+        """Iterate over a stream of events (server-sent events), connecting again where its connection ends.
+
+        Args:
+            url: absolute, or relative to ``base_url``.
+            options: those of a request, and those of :class:`cycletls._live.EventOptions`; ``timeout`` as a number
+                limits connecting.
+
+        Returns:
+            The events, which leaving its ``with`` block ends.
+
+        Raises:
+            EventStreamError: when iterating, if the response is no stream of events.
+        """
+        from ._events import EventStream
+
+        response: Any = self._answer(self._source(url, options))
+        return EventStream(response)
+
     def close(self) -> None:
         """Close the connections, and end the exchanges that go on, wherever they are: they raise SessionClosed.
 
@@ -106,7 +148,9 @@ class CycleTLS(Client["Response"]):
         self.close()
 
     def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
-        exchange = self._made(method, url, given)
+        return self._answer(self._made(method, url, given))
+
+    def _answer(self, exchange: Exchange) -> Response:
         if exchange.manual:
             return _drive(exchange)
         return exchange.finish(exchange.engine.send(exchange))
@@ -170,6 +214,29 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
                 download.finish()
                 return response
 
+    def websocket(self, url: str, **options: Unpack[WebSocketOptions]) -> Opening:
+        """Open a WebSocket, see :meth:`CycleTLS.websocket`; ``async with``, or ``await``, gives it."""
+        from ._websocket import Opening
+
+        return Opening(self._opened(url, options))
+
+    async def _opened(self, url: str, given: Mapping[str, Any]) -> AsyncWebSocket:
+        from ._websocket import AsyncWebSocket, opened, refusal
+
+        background = self._here()
+        response: Any = await self._answer(background, self._socket(url, given))
+        if not opened(response):
+            await response.read()
+            raise refusal(response)
+        return AsyncWebSocket(response, background)
+
+    def events(self, url: str, **options: Unpack[EventOptions]) -> AsyncEventStream:
+        """Iterate over a stream of events with ``async for``, see :meth:`CycleTLS.events`."""
+        from ._events import AsyncEventStream
+
+        background = self._here()
+        return AsyncEventStream(self._answer(background, self._source(url, options)), background)
+
     async def aclose(self) -> None:
         """Do what :meth:`CycleTLS.close` does."""
         self._close()
@@ -190,7 +257,9 @@ class AsyncCycleTLS(Client["Coroutine[Any, Any, Response]"]):
 
     async def _send(self, method: str, url: str, given: Mapping[str, Any]) -> Response:
         background = self._here()
-        exchange = self._made(method, url, given)
+        return await self._answer(background, self._made(method, url, given))
+
+    async def _answer(self, background: Background, exchange: Exchange) -> Response:
         if exchange.engine.carrier is not background.carrier:  # that one has died just now
             background = self._here(exchange.engine.carrier)
         if exchange.manual:

@@ -38,10 +38,23 @@ class _Body:
         response: whose it is.
     """
 
-    __slots__ = ("__weakref__", "_buffer", "_end", "_engine", "_handle", "_reading", "_response", "over", "started")
+    __slots__ = (
+        "__weakref__",
+        "_buffer",
+        "_end",
+        "_engine",
+        "_handle",
+        "_reading",
+        "_response",
+        "carrier",
+        "over",
+        "started",
+    )
 
     def __init__(self, handle: int, engine: Engine, response: Response) -> None:
         self._handle = handle
+        self.carrier = engine.carrier
+        """The way to it."""
         self._engine: Engine | None = engine
         self._response = weakref.ref(response)
         self._buffer: bytearray | None = None
@@ -50,6 +63,11 @@ class _Body:
         self.over = False
         """Whether all of it has been read."""
         self._end = weakref.finalize(self, engine.carrier.close, handle)
+
+    @property
+    def handle(self) -> int:
+        """What the library knows the exchange by."""
+        return self._handle
 
     @property
     def closed(self) -> bool:

@@ -74,11 +74,20 @@ START: Final = 2
 WRITE: Final = 3
 WAIT: Final = 4
 READ: Final = 5
+RECEIVE: Final = 6
+TEXT: Final = 7
+BINARY: Final = 8
+PING: Final = 9
+GOODBYE: Final = 10
+FLUSH: Final = 11
 PULL: Final = 0
 """No verb: the caller is asked for the next piece of the body, None after the last."""
 
 DONE: Final = 1
 ANSWERED: Final = 2  # the statuses of golang/cycletls.h that are not of HTTP
+IS_TEXT: Final = 3
+NOT_YET: Final = 5
+PENDING: Final = 6
 
 FIRST: Final = 64 * 1024
 """Bytes of a response body that come back in the same crossing as its head."""
@@ -113,7 +122,8 @@ class Step:
         verb: one of the verbs above.
         target: handle of what it acts on.
         envelope: a message, for CALL and START.
-        data: bytes that are sent.
+        data: bytes that are sent; of RECEIVE the milliseconds to wait at most as eight bytes, little endian: 0 for
+            ever, below 0 not at all.
         buffer: memory that READ fills.
     """
 
@@ -138,12 +148,12 @@ class Outcome:
     """What came of a step; golang/cycletls.h says what the numbers mean.
 
     Attributes:
-        status: of HTTP, DONE, ANSWERED, or 0 where ``head`` is an "error".
+        status: of HTTP, DONE, ANSWERED, IS_TEXT (or 4: binary), or 0 where ``head`` is an "error".
         handle: of the exchange, 0 when it is over.
-        length: of the decoded body, -1 where unknown.
+        length: of the decoded body, -1 where unknown, or of a WebSocket's message.
         filled: bytes that READ has put into the buffer.
         head: an envelope, or b"".
-        content: the beginning of a body.
+        content: the beginning of a body or message.
     """
 
     __slots__ = ("content", "filled", "handle", "head", "length", "status")

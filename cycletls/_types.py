@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from ._models import Profile
     from ._response import Response
 
-__all__ = ["BodyOptions", "ClientOptions", "QueryOptions", "RequestOptions", "Unpack"]
+__all__ = [
+    "BodyOptions",
+    "ClientOptions",
+    "EventOptions",
+    "QueryOptions",
+    "RequestOptions",
+    "Unpack",
+    "WebSocketOptions",
+]
 
 Primitive: TypeAlias = Union[str, bytes, int, float, bool, None]
 PairTypes: TypeAlias = Union[
@@ -142,3 +150,22 @@ class RequestOptions(BodyOptions, total=False):
     """Keyword arguments of a request; :class:`cycletls._options.Options` says what each does."""
 
     params: QueryTypes
+
+
+class WebSocketOptions(RequestOptions, total=False):
+    """Keyword arguments of :meth:`CycleTLS.websocket`; :class:`cycletls._live.WebSocketOptions` says what each does."""
+
+    subprotocols: Sequence[str]
+    compression: bool
+    max_message_bytes: int | None
+    ping_interval: float | None
+    ping_timeout: float | None
+
+
+class EventOptions(RequestOptions, total=False):
+    """Keyword arguments of :meth:`CycleTLS.events`; :class:`cycletls._live.EventOptions` says what each does."""
+
+    method: str
+    last_event_id: str | None
+    retry: float | None
+    max_event_bytes: int | None

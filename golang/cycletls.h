@@ -25,7 +25,9 @@ typedef struct {
     int64_t length;  /* decoded length of the body, -1 where unknown */
     int64_t filled;  /* bytes put into the caller's buffer */
     int32_t status;  /* 0: head is an "error"; 1: done; 2: the server answered
-                        before the body was sent; else the HTTP status */
+                        before the body was sent; 3, 4: a WebSocket's message
+                        is text, binary; 5: not yet, 6: taken and not yet sent
+                        as a whole; else the HTTP status */
 } cycletls_reply;
 
 /* What cycletls_drain tells of work that cycletls_submit began. The answering
@@ -41,7 +43,10 @@ typedef struct {
     int64_t body; /* bytes of the body in the memory */
 } cycletls_completion;
 
-/* Verbs, for cycletls_submit. */
-enum { CYCLETLS_CALL = 1, CYCLETLS_START, CYCLETLS_WRITE, CYCLETLS_WAIT, CYCLETLS_READ };
+/* Verbs, for cycletls_submit; from CYCLETLS_TEXT on for cycletls_send, too. */
+enum {
+    CYCLETLS_CALL = 1, CYCLETLS_START, CYCLETLS_WRITE, CYCLETLS_WAIT, CYCLETLS_READ, CYCLETLS_RECEIVE,
+    CYCLETLS_TEXT, CYCLETLS_BINARY, CYCLETLS_PING, CYCLETLS_GOODBYE, CYCLETLS_FLUSH
+};
 
 #endif

@@ -9,6 +9,7 @@ import "C"
 import (
 	"encoding/base64"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
@@ -57,6 +58,21 @@ func cycletls_wait(handle C.uint64_t, buffer unsafe.Pointer, size C.int64_t, sig
 //export cycletls_read
 func cycletls_read(handle C.uint64_t, buffer unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
 	answer(reply, core.Read(uint64(handle), view(buffer, size), signalsOf(signals)))
+}
+
+// cycletls_receive waits for a message of a WebSocket or an event, so many
+// milliseconds at most (0: for ever, below: not at all); see library.Receive.
+//
+//export cycletls_receive
+func cycletls_receive(handle C.uint64_t, limit C.int64_t, buffer unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Receive(uint64(handle), time.Duration(limit)*time.Millisecond, view(buffer, size), signalsOf(signals)))
+}
+
+// cycletls_send says something on a WebSocket; see library.Send.
+//
+//export cycletls_send
+func cycletls_send(handle C.uint64_t, verb C.int32_t, data unsafe.Pointer, size C.int64_t, signals C.cycletls_signals, reply *C.cycletls_reply) {
+	answer(reply, core.Send(uint64(handle), library.Verb(verb), view(data, size), signalsOf(signals)))
 }
 
 // cycletls_submit has a verb done in the background and returns a ticket, 0 where

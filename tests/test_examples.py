@@ -18,6 +18,7 @@ SHOWN = {
     "cookies": "the server sees: {'theme': 'dark', 'visit': '1'}",
     "download": "image.png: 8090 bytes, as the last step says: True",
     "errors": "not sent at all:",
+    "events": "after the first: ['2 of 3', '3 of 3']",
     "get": "query the server saw: {'page': ['1', '2'], 'q': 'ü'}",
     "headers": "  X-Second: 1\n  x-first: 2\n  X-Second: 3\n",
     "interrupt": "interrupted after 0.",
@@ -31,6 +32,7 @@ SHOWN = {
     "threads": "answers: True",
     "tls": "refused:",
     "upload": "file arrived: 24000 characters",
+    "websocket": "received: ['message 0', 'message 1', 'message 2']",
 }
 
 

@@ -19,6 +19,9 @@ func (x *Exchange) compose() {
 	if m.order == nil {
 		m.order = x.session.config.HeaderOrder
 	}
+	if x.request.WebSocket != nil {
+		m.changes = x.opening(m.layout, h2)
+	}
 	m.values[host] = authority
 	x.describeBody(&m)
 	m.values[authorization] = x.authorization(m.layout)
@@ -37,6 +40,9 @@ func (x *Exchange) compose() {
 		Fields:    prepared.fields(&m),
 		HasBody:   i.hasBody,
 		Length:    i.length,
+	}
+	if x.request.WebSocket != nil && h2 {
+		h.head.Method, h.head.Protocol, h.head.HasBody, h.head.Length = "CONNECT", "websocket", true, message.UnknownLength
 	}
 }
 

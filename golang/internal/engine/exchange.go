@@ -14,6 +14,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/transport"
 	"github.com/cycletls/cycletls/golang/internal/wait"
+	"github.com/cycletls/cycletls/golang/internal/websocket"
 )
 
 // Exchange is one request of a user and what comes of it. It is used by one
@@ -31,6 +32,8 @@ type Exchange struct {
 	response envelope.Response
 	body     []byte // beside the message; only until Reply returns
 	reader   *coding.Reader
+	socket   *websocket.Conn
+	events   *events
 	answered bool
 	length   int64 // of the response's body on the wire
 	received int64 // of it, decoded
@@ -93,13 +96,26 @@ func (s *Session) StartWith(ctx *wait.Context, jar *cookie.Jar, request *envelop
 // prepare refuses what must not be sent before anything is.
 func (x *Exchange) prepare() error {
 	r, i := x.request, &x.intent
-	parsed, err := x.session.urls.Parse(r.URL)
+	url := r.URL
+	if r.WebSocket != nil {
+		if err := checkWebSocket(r); err != nil {
+			return err
+		}
+		url = carried(url)
+	}
+	parsed, err := x.session.urls.Parse(url)
 	if err != nil {
 		return err
 	}
 	*i = intent{
 		method: r.Method, url: parsed.WithParams(r.Params), changes: r.Headers, cookies: r.Cookies, auth: r.Auth,
 		foreign: r.Foreign, hops: r.Hops,
+	}
+	if err := x.checkEvents(); err != nil {
+		return err
+	}
+	if x.events != nil {
+		i.changes = x.events.asking(i.changes)
 	}
 	if err := i.check(); err != nil {
 		return err
@@ -136,11 +152,13 @@ func (i *intent) check() error {
 // kindOfRequest: a browser navigates with GET; the rest is scripts.
 func kindOfRequest(r *envelope.Request) (string, error) {
 	switch {
+	case r.WebSocket != nil:
+		return fingerprint.WebSocket, nil
 	case fingerprint.ValidKind(r.Kind):
 		return r.Kind, nil
 	case r.Kind != "":
 		return "", &OptionError{"kind", errors.New("no kind of request: " + strconv.Quote(r.Kind))}
-	case r.Method == "GET":
+	case r.Method == "GET" && r.Events == nil:
 		return fingerprint.Navigate, nil
 	}
 	return fingerprint.Fetch, nil
@@ -206,7 +224,13 @@ func (x *Exchange) advance() error {
 		return err
 	}
 	x.report(head)
-	if followed, err := x.redirect(head); followed || err != nil {
+	if x.request.WebSocket != nil {
+		// Nothing is followed (the Fetch standard has it so), and the URL is the user's.
+		x.response.URL = own(x.response.URL)
+		if err := x.upgrade(head); err != nil {
+			return err
+		}
+	} else if followed, err := x.redirect(head); followed || err != nil {
 		return err
 	}
 	x.body = nil // its owner's again
@@ -221,6 +245,9 @@ func (x *Exchange) advance() error {
 // 6.4.1).
 func (x *Exchange) decode(head *message.Response) error {
 	x.length = head.Length
+	if x.socket != nil {
+		return nil
+	}
 	if x.intent.method == "HEAD" || head.Status == 204 || head.Status == 304 {
 		x.length = 0
 	}
@@ -303,6 +330,9 @@ func (x *Exchange) Close() error {
 func (x *Exchange) release() {
 	if x.reader != nil {
 		x.reader.Close()
+	}
+	if x.socket != nil {
+		_ = x.socket.Shut()
 	}
 	if x.hop.stream != nil {
 		x.hop.delivered = max(x.hop.delivered, x.hop.stream.Delivery())

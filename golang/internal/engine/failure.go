@@ -54,6 +54,7 @@ func Failure(err error) *envelope.Error {
 	failure := &envelope.Error{Kind: KindOf(err), Message: err.Error()}
 	var about *exchangeError
 	if !errors.As(err, &about) {
+		failure.Detail = closeDetail(err, nil)
 		return failure
 	}
 	failure.Detail = map[string]string{"url": about.url, "method": about.method}
@@ -68,6 +69,7 @@ func Failure(err error) *envelope.Error {
 			failure.Detail["status"] = strconv.Itoa(refused.Status)
 		}
 	}
+	failure.Detail = closeDetail(err, failure.Detail)
 	return failure
 }
 
@@ -76,7 +78,7 @@ var deliveryNames = [...]string{message.Unsent: "unsent", message.Sent: "sent", 
 // KindOf says which failure err is: first what ended the wait, whoever waited,
 // then from the outside in.
 func KindOf(err error) envelope.Kind {
-	for _, kindOf := range []func(error) (envelope.Kind, bool){stopKind, requestKind, connectKind, exchangeKind} {
+	for _, kindOf := range []func(error) (envelope.Kind, bool){stopKind, socketKind, requestKind, connectKind, exchangeKind} {
 		if kind, ok := kindOf(err); ok {
 			return kind
 		}

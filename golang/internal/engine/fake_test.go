@@ -75,6 +75,10 @@ func (w *wire) Open(_ *wait.Context, origin transport.Origin, fresh bool) (messa
 	return s, &message.Connection{ID: uint64(len(w.requests)), Protocol: protocol, Reused: s.reply.reused && !fresh, RemoteAddr: "192.0.2.1:80"}, nil
 }
 
+func (*wire) OpenTunnel(*wait.Context, transport.Origin) (message.Stream, *message.Connection, error) {
+	return nil, nil, nil
+}
+
 func (*wire) Connections() int { return 0 }
 func (*wire) Close()           {}
 

@@ -46,7 +46,7 @@ func (x *Exchange) attempt(fresh bool) (err error) {
 	// Behind a reply, a proxy may close without having said so: of POSTs through
 	// tinyproxy that took an idle connection, 8 in 200 were lost that way.
 	fresh = fresh || h.route.Forward && !isIdempotent(x.intent.method)
-	if h.stream, h.conn, err = x.session.pool.Open(x.ctx, h.route, fresh); err != nil {
+	if h.stream, h.conn, err = x.connect(h.route, fresh); err != nil {
 		h.stream = nil
 		return err
 	}

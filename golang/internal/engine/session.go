@@ -23,6 +23,7 @@ import (
 // pool is what the engine needs of transport.Pool.
 type pool interface {
 	Open(ctx *wait.Context, origin transport.Origin, fresh bool) (message.Stream, *message.Connection, error)
+	OpenTunnel(ctx *wait.Context, origin transport.Origin) (message.Stream, *message.Connection, error)
 	Connections() int
 	Close()
 }

@@ -108,6 +108,12 @@ func (d *decoder) request(m *Request, field string) bool {
 	case "body":
 		m.Body = new(Body)
 		d.fields(func(field string) bool { return d.body(m.Body, field) })
+	case "webSocket":
+		m.WebSocket = new(WebSocket)
+		d.fields(func(field string) bool { return d.webSocket(m.WebSocket, field) })
+	case "events":
+		m.Events = new(Events)
+		d.fields(func(field string) bool { return d.events(m.Events, field) })
 	case "expectContinue":
 		m.ExpectContinue = d.milliseconds()
 	case "timeouts":
@@ -140,6 +146,38 @@ func (d *decoder) body(m *Body, field string) bool {
 		m.Replayable = d.boolean()
 	case "contentType":
 		m.ContentType = d.text()
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) webSocket(m *WebSocket, field string) bool {
+	switch field {
+	case "subprotocols":
+		m.Subprotocols = d.texts()
+	case "compression":
+		m.Compression = d.boolean()
+	case "maxMessageBytes":
+		m.MaxMessageBytes = d.integer()
+	case "pingInterval":
+		m.PingInterval = d.milliseconds()
+	case "pingTimeout":
+		m.PingTimeout = d.milliseconds()
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) events(m *Events, field string) bool {
+	switch field {
+	case "lastEventId":
+		m.LastEventID = d.text()
+	case "retry":
+		m.Retry = d.milliseconds()
+	case "maxEventBytes":
+		m.MaxEventBytes = d.integer()
 	default:
 		return false
 	}

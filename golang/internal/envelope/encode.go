@@ -30,6 +30,9 @@ func Append(b []byte, m any) []byte {
 		w.handle("handle", m.Handle)
 	case *Done:
 		w.open("done")
+	case *Event:
+		w.open("event")
+		w.event(m)
 	case *Queue:
 		w.open("queue")
 		w.handle("handle", m.Handle)
@@ -301,6 +304,16 @@ func (w *mapWriter) description(d *Description) {
 	w.text("peetprint", d.PeetPrint)
 	w.text("peetprintHash", d.PeetPrintHash)
 	w.text("document", d.Document)
+}
+
+func (w *mapWriter) event(e *Event) {
+	w.text("event", e.Name)
+	w.text("data", e.Data)
+	w.text("id", e.ID)
+	if e.Retry >= 0 { // 0 is a time, too
+		w.key("retry")
+		w.b = msgp.AppendInt64(w.b, e.Retry.Milliseconds())
+	}
 }
 
 func (w *mapWriter) timings(t *Timings) {

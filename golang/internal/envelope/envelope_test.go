@@ -68,6 +68,14 @@ var toCore = map[string]any{
 		Foreign:         true,
 		HeaderOrder:     []string{"b", "a"},
 	},
+	"request for a WebSocket": &Request{
+		Method: "GET", URL: "wss://example.org/", Streamed: true, WebSocket: &WebSocket{
+			Subprotocols: []string{"a", "b"}, Compression: true, MaxMessageBytes: 1 << 20, PingInterval: 20 * time.Second, PingTimeout: 500 * time.Millisecond,
+		},
+	},
+	"request for events": &Request{
+		Method: "GET", URL: "https://example.org/", Streamed: true, Events: &Events{LastEventID: "7", Retry: 3 * time.Second, MaxEventBytes: 1 << 20},
+	},
 	"session": &Session{
 		Identity: Identity{
 			Profile: "{}", Bases: []string{"{}", "{ }"}, JA3: "771,4865,0,29,0", JA4R: "t12i010000_002f_", HTTP2Fingerprint: "|00|0|m,a,s,p", DisableGREASE: true,
@@ -151,6 +159,9 @@ var fromCore = []struct {
 		Trailers: message.Fields{{Name: "x-sum", Value: "1"}},
 	}},
 	{"error", &Error{Kind: Incomplete, Message: "body ended", Detail: map[string]string{"url": "http://a/", "delivery": "answered"}}},
+	{"event", &Event{Name: "message", Data: "ü\n", ID: "8", Retry: 1500 * time.Millisecond}},
+	{"empty event", &Event{Name: "x", Retry: -1}},
+	{"event of a hurried server", &Event{Name: "message", Data: "1", Retry: 0}},
 	{"made", &Made{Handle: 1<<32 | 5}},
 	{"no cookies", &CookieList{}},
 	{"cookies", &CookieList{Cookies: []Cookie{everyCookie}}},

@@ -34,6 +34,11 @@ const (
 	Incomplete       Kind = "incomplete"        // the body ended early
 	Decoding         Kind = "decoding"          // a content coding is broken
 
+	WebSocketHandshake Kind = "websocket_handshake" // what was to be a WebSocket is none
+	WebSocketClosed    Kind = "websocket_closed"    // detail: code, reason
+	WebSocketInvalid   Kind = "websocket_invalid"   // a close code, a ping or a use that cannot be
+	EventStream        Kind = "event_stream"        // the response is no stream of events
+
 	TooManyRedirects Kind = "too_many_redirects"
 	RedirectRefused  Kind = "redirect_refused" // scheme, downgrade or malformed Location
 
@@ -47,7 +52,7 @@ type Error struct {
 	Kind    Kind
 	Message string
 	// Detail: "url" (without userinfo), "method", "delivery" (unsent, sent,
-	// answered), "hop", "stack"; of a proxy: "proxy" (its URL, without userinfo),
+	// answered), "hop", "stack"; of a WebSocket: "code", "reason"; of a proxy: "proxy" (its URL, without userinfo),
 	// "status" (of its refusal, where it gave one).
 	Detail map[string]string
 }
@@ -60,6 +65,7 @@ var Kinds = []Kind{
 	TotalTimeout, PoolTimeout, ConnectTimeout, WriteTimeout, ReadTimeout, Cancelled, Interrupted,
 	DNS, Connect, Blocked, Proxy, TLSFailed, Certificate,
 	ConnectionClosed, StreamReset, Protocol, Limit, Incomplete, Decoding,
+	WebSocketHandshake, WebSocketClosed, WebSocketInvalid, EventStream,
 	TooManyRedirects, RedirectRefused,
 	Closed, InvalidMessage, Internal,
 }

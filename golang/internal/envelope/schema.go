@@ -104,6 +104,9 @@ type Request struct {
 	Streamed bool
 	Kind     string // "navigate", "fetch", …: which of the profile's header sets; "" = by method
 
+	WebSocket *WebSocket // it opens one; nil: it does not
+	Events    *Events    // its response is a stream of events, to be gone on with; nil: it is a response
+
 	Body           *Body         // nil: none
 	ExpectContinue time.Duration // 0 = do not ask
 
@@ -129,6 +132,30 @@ type Body struct {
 	Replayable bool // a streamed body can be sent anew from its beginning
 	// ContentType is used where the caller's headers have none.
 	ContentType string
+}
+
+// WebSocket is what a request wants to open. What then goes to and fro are messages
+// of their own verbs.
+type WebSocket struct {
+	Subprotocols    []string
+	Compression     bool
+	MaxMessageBytes int64 // 0 = no limit
+	// PingInterval is between two pings of ours, PingTimeout how long the server may
+	// be silent after one; 0 = none.
+	PingInterval, PingTimeout time.Duration
+}
+
+// Events is how a stream of events is gone on with when its connection ends.
+type Events struct {
+	LastEventID   string
+	Retry         time.Duration // to wait before connecting again, until the stream says otherwise
+	MaxEventBytes int64         // 0 = no limit
+}
+
+// Event ("event") is one of a stream of events.
+type Event struct {
+	Name, Data, ID string
+	Retry          time.Duration // what the stream asked for last; negative: nothing
 }
 
 // HeaderChange sets a field, or with Remove takes the profile's and session's

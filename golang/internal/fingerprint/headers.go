@@ -108,7 +108,36 @@ func (p *Profile) layOut() error {
 		}
 		p.setLayouts(Redirected(kind), rows, names)
 	}
+	if p.describedKind(WebSocket) != WebSocket {
+		p.layOutWebSocket()
+	}
+	for key, slots := range p.layouts {
+		if key.kind == WebSocket || key.kind == Redirected(WebSocket) {
+			p.layouts[key] = placeSubprotocol(slots)
+		}
+	}
 	return nil
+}
+
+// placeSubprotocol gives the subprotocols a place in a handshake that was captured
+// without: behind the extensions in Chromium 156, which come last there, and in
+// front of them in Firefox 153 (measured).
+func placeSubprotocol(slots []Slot) []Slot {
+	find := func(name string) int {
+		return slices.IndexFunc(slots, func(s Slot) bool { return strings.EqualFold(s.Name, name) })
+	}
+	at := find("Sec-WebSocket-Extensions")
+	if at < 0 || find("Sec-WebSocket-Protocol") >= 0 {
+		return slots
+	}
+	name := "Sec-WebSocket-Protocol"
+	if slots[at].Name == strings.ToLower(slots[at].Name) {
+		name = strings.ToLower(name)
+	}
+	if at == len(slots)-1 {
+		at++
+	}
+	return slices.Insert(slices.Clone(slots), at, Slot{Name: name, Place: true})
 }
 
 // describedKind is the kind whose headers a kind has.
@@ -137,6 +166,43 @@ func valued(names []HeaderRow, others ...[]HeaderRow) []HeaderRow {
 		}
 	}
 	return rows
+}
+
+// layOutWebSocket derives the handshake of a profile that does not have it from its
+// other requests: as Chromium 156 does it (measured) for a browser, which is who
+// tells where a script comes from; for others with what RFC 6455 section 4.1 asks
+// for and who they are.
+func (p *Profile) layOutWebSocket() {
+	fetch := p.Layout(Fetch, "http/1.1")
+	value := func(name string) (slot []Slot) {
+		for _, s := range fetch {
+			if strings.EqualFold(s.Name, name) && !s.Place {
+				slot = []Slot{{Name: name, Value: s.Value}}
+			}
+		}
+		return slot
+	}
+	browser := slices.ContainsFunc(fetch, func(s Slot) bool { return strings.EqualFold(s.Name, "Origin") })
+	slots := []Slot{{Name: "Host", Place: true}, {Name: "Connection", Value: "Upgrade"}}
+	if browser {
+		slots = append(slots, Slot{Name: "Pragma", Value: "no-cache"}, Slot{Name: "Cache-Control", Value: "no-cache"})
+	}
+	slots = append(slots, value("User-Agent")...)
+	slots = append(slots, Slot{Name: "Upgrade", Value: "websocket"})
+	if browser {
+		slots = append(slots, Slot{Name: "Origin", Place: true})
+	}
+	slots = append(slots, Slot{Name: "Sec-WebSocket-Version", Value: "13"})
+	if browser {
+		slots = append(append(slots, value("Accept-Encoding")...), value("Accept-Language")...)
+	}
+	slots = append(slots, Slot{Name: Rest, Place: true}, Slot{Name: "Cookie", Place: true},
+		Slot{Name: "Sec-WebSocket-Key", Place: true},
+		Slot{Name: "Sec-WebSocket-Extensions", Value: "permessage-deflate; client_max_window_bits"})
+	for _, kind := range []string{WebSocket, Redirected(WebSocket)} {
+		p.layouts[layoutKey{kind, "http/1.1"}] = slots
+		p.layouts[layoutKey{kind, "h2"}] = layoutH2(toRows(slots))
+	}
 }
 
 func (p *Profile) checkHeaders() error {

@@ -144,6 +144,9 @@ func (c *Conn) attach(b *buffers) {
 }
 
 func (c *Conn) detach() {
+	if c.shared == nil {
+		return // an upgrade has given them back
+	}
 	c.in.reset(nil)
 	c.out = nil
 	pool.Put(c.shared)

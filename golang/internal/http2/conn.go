@@ -64,6 +64,7 @@ type peerSettings struct {
 	maxStreams uint32
 	window     uint32
 	maxFrame   uint32
+	connect    bool // it takes extended CONNECT
 }
 
 // unknownStreams is how many streams we open before the peer has told its
@@ -130,7 +131,9 @@ func (c *Conn) TryOpen(ctx *wait.Context) (message.Stream, error) {
 func (c *Conn) open(ctx *wait.Context) *Stream {
 	c.taken++
 	c.users++
-	return &Stream{c: c, ctx: ctx, length: message.UnknownLength}
+	s := &Stream{c: c, length: message.UnknownLength}
+	s.reading, s.writing = waiter{s: s, ctx: ctx}, waiter{s: s, ctx: ctx}
+	return s
 }
 
 // awaitSlot waits until a slot may be free. A server may allow none for a while,
@@ -195,6 +198,14 @@ func (c *Conn) Available() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.usable() && c.slotFree()
+}
+
+// Tunnels reports whether the peer has said that it takes extended CONNECT (RFC
+// 8441 section 3).
+func (c *Conn) Tunnels() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer.connect
 }
 
 // Alive looks, without waiting, at what the peer sent while nobody read, and

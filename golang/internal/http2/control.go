@@ -13,6 +13,8 @@ const (
 	maxMaxFrame = 1<<24 - 1
 	// maxDetails bounds what is kept of a GOAWAY's debug data.
 	maxDetails = 256
+
+	settingEnableConnectProtocol http2.SettingID = 0x8 // RFC 8441 section 3
 )
 
 // handleSettings obeys the peer's SETTINGS and acknowledges them (RFC 9113
@@ -55,6 +57,13 @@ func (c *Conn) applySetting(s http2.Setting) {
 			c.violate(http2.ErrCodeProtocol, "SETTINGS_MAX_FRAME_SIZE out of range", "6.5.2")
 		}
 		c.peer.maxFrame = s.Val
+	case settingEnableConnectProtocol:
+		if s.Val > 1 || s.Val == 0 && c.peer.connect {
+			c.fail(http2.ErrCodeProtocol, &message.ProtocolError{
+				Protocol: "HTTP/2", What: "invalid SETTINGS_ENABLE_CONNECT_PROTOCOL", Section: "RFC 8441 section 3",
+			})
+		}
+		c.peer.connect = s.Val == 1
 	}
 }
 

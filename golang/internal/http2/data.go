@@ -131,7 +131,7 @@ func (c *Conn) deliver(s *Stream, piece []byte) int {
 		s.filled += n
 		s.consumed(n)
 	}
-	if n < len(piece) && !(s == c.leader && s.need == needBody) {
+	if n < len(piece) && !(c.leader == &s.reading && s.reading.need == needBody) {
 		s.queue.push(piece[n:])
 		n = len(piece)
 	}

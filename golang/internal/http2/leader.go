@@ -17,9 +17,21 @@ const (
 	needRoom                 // room for more of the request's body
 )
 
+// waiter is one direction of a stream: who reads waits by one, who writes by the
+// other, so that both can at once.
+type waiter struct {
+	s    *Stream
+	ctx  *wait.Context
+	need need // while it waits
+	bell wait.Bell
+}
+
+// satisfied reports whether it has what it waits for.
+func (w *waiter) satisfied() bool { return w.s.has(w.need) }
+
 // has reports whether the stream has what it waits for, be it an error.
 func (s *Stream) has(n need) bool {
-	if s.err != nil || s.remoteClosed {
+	if s.err != nil || s.remoteClosed || s.closed {
 		return true
 	}
 	switch n {
@@ -40,78 +52,84 @@ func (s *Stream) has(n need) bool {
 // its own memory is full: or one of them would be woken only to find that its
 // response has come, and to wake the next.
 func (c *Conn) sated() bool {
-	s := c.leader
+	w := c.leader
 	switch {
-	case s == nil || !s.has(s.need):
+	case w == nil || !w.satisfied():
 		return false
-	case s.need == needBody && s.open():
-		return s.filled == len(s.dst)
+	case w.need == needBody && w.s.open():
+		return w.s.filled == len(w.s.dst)
 	}
 	return len(c.waiting) == 0
 }
 
 // await returns when the stream has what it needs, or with why its exchange
 // must end; c.mu is held, but not while it waits.
-func (s *Stream) await(n need, phase wait.Phase) error {
-	if s.has(n) {
+func (w *waiter) await(n need, phase wait.Phase) error {
+	if w.s.has(n) {
 		return nil
 	}
-	until, why := s.ctx.Until(phase)
-	return s.awaitUntil(n, phase, until, why)
+	if w.ctx.Never() {
+		if w.s.c.look(); w.s.has(n) {
+			return nil
+		}
+		return wait.ErrWouldBlock
+	}
+	until, why := w.ctx.Until(phase)
+	return w.awaitUntil(n, phase, until, why)
 }
 
-func (s *Stream) awaitUntil(n need, phase wait.Phase, until time.Time, why *wait.TimeoutError) error {
-	c := s.c
-	s.need = n
-	defer c.abdicate(s)
+func (w *waiter) awaitUntil(n need, phase wait.Phase, until time.Time, why *wait.TimeoutError) error {
+	c := w.s.c
+	w.need = n
+	defer c.abdicate(w)
 	for first := true; ; first = false {
 		if !first {
-			if err := expired(s.ctx, until, why); err != nil {
+			if err := expired(w.ctx, until, why); err != nil {
 				return err
 			}
 		}
-		if err := c.flush(s.ctx); err != nil {
+		if err := c.flush(w.ctx); err != nil {
 			return err
 		}
 		switch {
-		case s.has(n):
+		case w.satisfied():
 			return nil
 		case c.leading:
-			c.follow(s, until)
+			c.follow(w, until)
 		default:
 			// The first wait for a response obeys the context's own limit: it
 			// saves the slices.
 			whole := first && phase == wait.Read && n != needContinue
-			if err := c.lead(s, whole, until, why); err != nil {
+			if err := c.lead(w, whole, until, why); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// lead reads for all until s has what it needs.
-func (c *Conn) lead(s *Stream, whole bool, until time.Time, why *wait.TimeoutError) error {
-	c.leading, c.leader = true, s
-	if c.heir == s {
+// lead reads for all until w has what it needs.
+func (c *Conn) lead(w *waiter, whole bool, until time.Time, why *wait.TimeoutError) error {
+	c.leading, c.leader = true, w
+	if c.heir == w {
 		c.heir = nil
 	}
 	defer c.handOver()
 	for {
 		c.digest()
 		_ = c.flush(wait.Now)
-		if s.has(s.need) {
+		if w.satisfied() {
 			return nil
 		}
-		ctx := s.ctx
+		ctx := w.ctx
 		if sending := c.flushing || c.pending(); sending || !whole {
-			if err := expired(s.ctx, until, why); err != nil {
+			if err := expired(w.ctx, until, why); err != nil {
 				return err
 			}
-			if ctx = slice(until); s.ctx.Prompt() && !sending {
-				ctx = s.ctx.Before(until, why)
+			if ctx = slice(until); w.ctx.Prompt() && !sending {
+				ctx = w.ctx.Before(until, why)
 			}
 		}
-		if err := c.fill(ctx); err != nil && ctx == s.ctx {
+		if err := c.fill(ctx); err != nil && ctx == w.ctx {
 			return err
 		}
 		whole = false
@@ -127,13 +145,13 @@ func (c *Conn) handOver() {
 func (c *Conn) appoint() {
 	if c.heir == nil && len(c.waiting) > 0 {
 		c.heir = c.waiting[0]
-		c.wake(c.heir)
+		c.rouse(c.heir)
 	}
 }
 
-// abdicate passes on what a stream was woken for and no longer wants.
-func (c *Conn) abdicate(s *Stream) {
-	if c.heir == s {
+// abdicate passes on what somebody was woken for and no longer wants.
+func (c *Conn) abdicate(w *waiter) {
+	if c.heir == w {
 		c.heir = nil
 		if !c.leading {
 			c.appoint()
@@ -175,53 +193,60 @@ func (c *Conn) look() {
 const lookReads = 8
 
 // follow waits until it is woken or a slice of the wait has passed.
-func (c *Conn) follow(s *Stream, until time.Time) {
-	s.bell.Reset(s.ctx) // it may have rung for a wait that ended otherwise
-	if c.heir == s {
+func (c *Conn) follow(w *waiter, until time.Time) {
+	w.bell.Reset(w.ctx) // it may have rung for a wait that ended otherwise
+	if c.heir == w {
 		c.heir = nil // somebody was quicker
 	}
-	c.waiting = append(c.waiting, s)
+	c.waiting = append(c.waiting, w)
 	c.release()
-	s.bell.Await(s.ctx, until)
+	w.bell.Await(w.ctx, until)
 	c.mu.Lock()
-	if i := slices.Index(c.waiting, s); i >= 0 {
+	if i := slices.Index(c.waiting, w); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)
 	}
 }
 
-// wake has a follower woken when the lock is given back.
+// wake has those who wait for a stream woken when the lock is given back.
 func (c *Conn) wake(s *Stream) {
-	if i := slices.Index(c.waiting, s); i >= 0 {
+	c.rouse(&s.reading)
+	if s.both {
+		c.rouse(&s.writing)
+	}
+}
+
+func (c *Conn) rouse(w *waiter) {
+	if i := slices.Index(c.waiting, w); i >= 0 {
 		c.waiting = slices.Delete(c.waiting, i, i+1)
-		c.woken = append(c.woken, s)
+		c.woken = append(c.woken, w)
 	}
 }
 
 // release gives the lock back and then wakes who is to be woken: on a single
 // processor they run at once, and would find the lock taken.
 func (c *Conn) release() {
-	var few [8]*Stream
+	var few [8]*waiter
 	woken := append(few[:0], c.woken...)
 	clear(c.woken)
 	c.woken = c.woken[:0]
 	c.mu.Unlock()
-	for _, s := range woken {
-		s.bell.Ring()
+	for _, w := range woken {
+		w.bell.Ring()
 	}
 }
 
 // wakeReady wakes those who have what they wait for.
 func (c *Conn) wakeReady() {
 	for i := len(c.waiting) - 1; i >= 0; i-- {
-		if s := c.waiting[i]; s.has(s.need) {
-			c.wake(s)
+		if w := c.waiting[i]; w.satisfied() {
+			c.rouse(w)
 		}
 	}
 }
 
 func (c *Conn) wakeAll() {
 	for len(c.waiting) > 0 {
-		c.wake(c.waiting[len(c.waiting)-1])
+		c.rouse(c.waiting[len(c.waiting)-1])
 	}
 	c.admit()
 }

@@ -18,10 +18,10 @@ const maxIdleFrames = 10_000
 // to the leader, the rest is guarded by Conn.mu.
 type reader struct {
 	leading bool
-	leader  *Stream   // nil: it only looks
-	heir    *Stream   // was woken to lead next
-	waiting []*Stream // followers, longest first
-	woken   []*Stream // those to be woken when the lock is given back
+	leader  *waiter   // nil: it only looks
+	heir    *waiter   // was woken to lead next
+	waiting []*waiter // followers, longest first
+	woken   []*waiter // those to be woken when the lock is given back
 
 	in        buffer
 	framer    *http2.Framer

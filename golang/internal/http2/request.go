@@ -40,7 +40,7 @@ func (s *Stream) claim() error {
 			return nil
 		}
 		c.taken--
-		err := c.awaitSlot(s.ctx)
+		err := c.awaitSlot(s.reading.ctx)
 		c.taken++
 		if err != nil {
 			return err
@@ -61,18 +61,22 @@ func (c *Conn) encodeHead(block []byte, req *message.Request) []byte {
 			block = c.enc.Append(block, name, value)
 		}
 	}
+	if req.Protocol != "" {
+		block = c.enc.Append(block, ":protocol", req.Protocol)
+	}
 	return c.encodeFields(block, req.Fields)
 }
 
 // pseudo returns a pseudo-header field by its letter. CONNECT has neither
-// scheme nor path (RFC 9113 section 8.5).
+// scheme nor path (RFC 9113 section 8.5), unless it is an extended one (RFC 8441
+// section 4).
 func pseudo(letter byte, req *message.Request) (name, value string) {
 	switch {
 	case letter == 'm':
 		return ":method", req.Method
 	case letter == 'a':
 		return ":authority", req.Authority
-	case req.Method == "CONNECT":
+	case req.Method == "CONNECT" && req.Protocol == "":
 		return "", ""
 	case letter == 's':
 		return ":scheme", req.Scheme
@@ -115,7 +119,7 @@ func (c *Conn) checkRequest(req *message.Request) error {
 	if !httpguts.ValidHeaderFieldName(req.Method) {
 		return fmt.Errorf("invalid method %q", req.Method)
 	}
-	for _, value := range []string{req.Scheme, req.Authority, req.Path} {
+	for _, value := range []string{req.Scheme, req.Authority, req.Path, req.Protocol} {
 		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			return fmt.Errorf("invalid character in %q", value)
 		}

@@ -14,9 +14,8 @@ import (
 // Stream is one exchange. Its owner calls it; Conn.mu guards it, because the
 // leader fills it.
 type Stream struct {
-	c   *Conn
-	ctx *wait.Context
-	id  uint32 // 0 until the head is sent
+	c  *Conn
+	id uint32 // 0 until the head is sent
 
 	request     *message.Request
 	method      string
@@ -44,8 +43,9 @@ type Stream struct {
 	left    bool  // its slot is free
 	closed  bool  // by its owner
 
-	need need // while it waits
-	bell wait.Bell
+	// One goroutine waits by reading alone, until the stream is a tunnel.
+	reading, writing waiter
+	both             bool // it is
 }
 
 var _ message.Stream = (*Stream)(nil)
@@ -73,7 +73,7 @@ func (s *Stream) flushHead(end bool) error {
 			return err
 		}
 	}
-	return s.c.flush(s.ctx)
+	return s.c.flush(s.reading.ctx)
 }
 
 var errContinueLimit = &wait.TimeoutError{Phase: wait.Read}
@@ -85,11 +85,11 @@ func (s *Stream) AwaitContinue(limit time.Duration) (bool, error) {
 	if err := s.flushHead(false); err != nil {
 		return false, err
 	}
-	until, why := s.ctx.Until(wait.Read)
+	until, why := s.reading.ctx.Until(wait.Read)
 	if end := time.Now().Add(limit); why == nil || end.Before(until) {
 		until, why = end, errContinueLimit
 	}
-	err := s.awaitUntil(needContinue, wait.Read, until, why)
+	err := s.reading.awaitUntil(needContinue, wait.Read, until, why)
 	if err != nil && !errors.Is(err, errContinueLimit) {
 		return false, err
 	}
@@ -103,7 +103,7 @@ func (s *Stream) ReadHead() (*message.Response, error) {
 	if err := s.flushHead(false); err != nil {
 		return nil, err
 	}
-	if err := s.await(needHead, wait.Read); err != nil {
+	if err := s.reading.await(needHead, wait.Read); err != nil {
 		return nil, err
 	}
 	if s.head == nil {
@@ -126,7 +126,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return s.readQueue(p), nil
 	}
 	s.dst = p
-	err := s.await(needBody, wait.Read)
+	err := s.reading.await(needBody, wait.Read)
 	n := s.filled
 	s.dst, s.filled = nil, 0
 	switch {
@@ -134,6 +134,8 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, nil
 	case s.queue.len() > 0:
 		return s.readQueue(p), nil
+	case s.closed:
+		return 0, errShut()
 	case err != nil:
 		return 0, err
 	case s.err != nil:
@@ -188,6 +190,9 @@ func (s *Stream) close() (idle, usable bool) {
 		return false, false
 	}
 	s.closed = true
+	if s.both {
+		s.hangUp()
+	}
 	c.consumeConn(s.queue.len())
 	s.queue = queue{}
 	if s.id != 0 && !s.left {

@@ -13,7 +13,7 @@ const lookFrom = 16 << 10
 
 // Write implements message.Stream.
 func (s *Stream) Write(p []byte) (int, error) {
-	c := s.c
+	c, w := s.c, s.writer()
 	c.mu.Lock()
 	defer c.unlock()
 	if total := s.sent + int64(len(p)); s.request.Length >= 0 && total > s.request.Length {
@@ -28,18 +28,26 @@ func (s *Stream) Write(p []byte) (int, error) {
 	}
 	written := 0
 	for written < len(p) {
-		if err := s.await(needRoom, wait.Write); err != nil {
+		if err := w.await(needRoom, wait.Write); err != nil {
 			return written, err
 		}
 		if err := s.stopped(); err != nil {
 			return written, err
 		}
 		written += s.sendData(p[written:])
-		if err := c.flush(s.ctx); err != nil {
+		if err := c.flush(w.ctx); err != nil {
 			return written, err
 		}
 	}
 	return written, nil
+}
+
+// writer is by what a Write waits.
+func (s *Stream) writer() *waiter {
+	if s.both {
+		return &s.writing
+	}
+	return &s.reading
 }
 
 // stopped says why no more of the body should be sent.
@@ -111,7 +119,7 @@ func (s *Stream) CloseWrite(trailers message.Fields) error {
 	case s.localClosed && len(trailers) > 0:
 		return errUnannounced
 	case s.localClosed:
-		return c.flush(s.ctx)
+		return c.flush(s.writer().ctx)
 	case s.id == 0:
 		if err := s.sendHead(len(trailers) == 0); err != nil {
 			return err
@@ -120,7 +128,7 @@ func (s *Stream) CloseWrite(trailers message.Fields) error {
 	if !s.localClosed {
 		s.sendEnd(trailers)
 	}
-	return c.flush(s.ctx)
+	return c.flush(s.writer().ctx)
 }
 
 // sendEnd queues what ends the body.

@@ -16,7 +16,9 @@ type exchange struct {
 	ctx *wait.Context
 	*engine.Exchange
 
-	groups    []*group // that it ends with
+	limits    wait.Limits // of the session, or the request's own
+	unread    []byte      // of a WebSocket's message
+	groups    []*group    // that it ends with
 	few       [2]*group
 	streamed  bool    // Read returns what is there
 	delivered int64   // bytes of the body the host has
@@ -62,7 +64,8 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h
 	if !ok && request.Cancel != 0 {
 		return nil, closed("cancel token")
 	}
-	x := &exchange{ctx: h.context(limits(session.Timeouts(request))), streamed: request.Streamed}
+	x := &exchange{limits: limits(session.Timeouts(request)), streamed: request.Streamed}
+	x.ctx = h.context(x.limits)
 	x.groups = append(x.few[:0], &session.group)
 	if token != nil {
 		x.groups = append(x.groups, &token.group)

@@ -50,6 +50,13 @@ const (
 	Failed   = 0 // Message is an *envelope.Error
 	Done     = 1
 	Answered = 2 // of Write: the server has answered and wants no more of the body
+	// Of Receive: what a WebSocket's message is. Length counts all of it.
+	TextMessage   = 3
+	BinaryMessage = 4
+	// Of Receive and Send that are not to wait: they would have to; or what was
+	// taken has not left as a whole, which is for VerbFlush to wait for.
+	NotYet  = 5
+	Pending = 6
 )
 
 // Call handles one message from start to end. For a request that means: send
@@ -189,6 +196,11 @@ func (l *Library) read(handle uint64, buffer []byte, h host) Reply {
 		return failed(err)
 	}
 	defer x.mu.Unlock()
+	if x.WebSocket() != nil {
+		n := copy(buffer, x.unread)
+		x.unread = x.unread[n:]
+		return Reply{Filled: n, Status: Done}
+	}
 	n, err := x.fill(buffer)
 	switch {
 	case err == io.EOF:

@@ -19,6 +19,12 @@ const (
 	VerbWrite
 	VerbWait
 	VerbRead
+	VerbReceive
+	VerbText
+	VerbBinary
+	VerbPing
+	VerbGoodbye
+	VerbFlush
 )
 
 // Work is a verb with its arguments.
@@ -107,8 +113,12 @@ func (l *Library) do(op *operation, work Work) (done Completion) {
 		done.Reply = l.wait(work.Target, done.room, h)
 	case VerbRead:
 		done.Reply = l.read(work.Target, work.Buffer, h)
+	case VerbReceive:
+		done.Reply = l.receive(work.Target, limitOf(work.Body), done.room, h)
+	case VerbText, VerbBinary, VerbPing, VerbGoodbye, VerbFlush:
+		done.Reply = l.send(work.Target, work.Verb, work.Body, h)
 	default:
-		done.Reply = failed(&envelope.Error{Kind: envelope.InvalidMessage, Message: "no such verb"})
+		done.Reply = failed(errNoVerb)
 	}
 	if done.Body != nil {
 		done.Body = done.Body[:done.Reply.Filled]

@@ -28,6 +28,8 @@ type Request struct {
 	// chunked coding or DATA frames until the end).
 	HasBody bool
 	Length  int64
+	// Protocol makes a CONNECT over HTTP/2 an extended one (RFC 8441 section 4).
+	Protocol string
 }
 
 // Response is the head of a final response.
@@ -84,6 +86,14 @@ type Stream interface {
 	// the pool, an unfinished one is reset (HTTP/2) or closes it (HTTP/1).
 	// Closing twice is harmless.
 	Close() error
+}
+
+// Upgrader is a Stream that can carry another protocol.
+type Upgrader interface {
+	// Upgrade takes over what the stream is made of, after a response that grants
+	// it. Of the stream's methods only Delivery may be called afterwards; Close of
+	// what is returned ends it.
+	Upgrade() (wait.Duplex, error)
 }
 
 // Connection tells what carried an exchange.

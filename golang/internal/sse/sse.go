@@ -44,6 +44,14 @@ func NewParser(lastID string, maxEvent int64) *Parser {
 	return &Parser{MaxEvent: maxEvent, lastID: lastID, id: []byte(lastID)}
 }
 
+// Resume begins the next connection of the stream: what was not complete is lost,
+// the id and the time to wait stay.
+func (p *Parser) Resume() *Parser {
+	next := NewParser(p.lastID, p.MaxEvent)
+	next.retry, next.hasRetry = p.retry, p.hasRetry
+	return next
+}
+
 // LastID is the id to ask the server to go on after.
 func (p *Parser) LastID() string { return p.lastID }
 

@@ -23,6 +23,7 @@ type multiplexer interface {
 	TryOpen(ctx *wait.Context) (message.Stream, error)
 	Available() bool // TryOpen would open a stream
 	Streams() int
+	Tunnels() bool // the peer takes extended CONNECT
 }
 
 // connection is one of the pool's. Pool.mu guards what is not fixed when it is

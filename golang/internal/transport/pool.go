@@ -82,6 +82,45 @@ func (p *Pool) Open(ctx *wait.Context, o Origin, fresh bool) (message.Stream, *m
 	}
 }
 
+// OpenTunnel begins an exchange on a connection that is there and takes extended
+// CONNECT (RFC 8441), or returns a nil stream: nobody makes a connection in the
+// hope that it will.
+func (p *Pool) OpenTunnel(ctx *wait.Context, o Origin) (message.Stream, *message.Connection, error) {
+	for p.invalid == nil {
+		got := p.takeTunnel(o)
+		if got.conn == nil {
+			return nil, nil, nil
+		}
+		if stream, err := p.openOld(ctx, got); err == nil || wait.IsStop(err) {
+			return stream, &got.conn.again, err
+		}
+	}
+	return nil, nil, p.invalid
+}
+
+func (p *Pool) takeTunnel(o Origin) offer {
+	if o.Proxy != nil {
+		o = o.shared()
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	h := p.hosts[o]
+	if p.closed || h == nil {
+		return offer{}
+	}
+	if c := h.available(); c != nil {
+		if !c.mux.Tunnels() {
+			return offer{}
+		}
+		c.opening++
+		return offer{conn: c}
+	}
+	if len(h.idle) == 0 || h.idle[len(h.idle)-1].mux == nil || !h.idle[len(h.idle)-1].mux.Tunnels() {
+		return offer{}
+	}
+	return offer{conn: p.takeIdle(h), idle: true}
+}
+
 // openNew opens a stream on a connection that it makes. Others, who waited for
 // one to share, may take all its streams first.
 func (p *Pool) openNew(ctx *wait.Context, h *host) (message.Stream, *message.Connection, error) {

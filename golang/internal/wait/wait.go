@@ -193,6 +193,7 @@ func (c *Context) Start() time.Time { return c.start }
 // Cancel ends the exchange: the wait under way returns cause within a Tick.
 // Only the first call counts.
 func (c *Context) Cancel(cause error) {
+	c = c.root()
 	if c.stopped.CompareAndSwap(nil, &cause) {
 		c.interrupt()
 	}

@@ -94,7 +94,7 @@ type inflater struct {
 }
 
 // expansionFloor is what a message may always expand to, whatever the ratio.
-const expansionFloor = 1 << 20
+const expansionFloor = 10 << 20
 
 // expand appends to dst what p expands to; p ends with both tails. maxSize and
 // maxRatio of 0 mean no limit.

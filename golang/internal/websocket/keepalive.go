@@ -33,6 +33,7 @@ func (c *Conn) stopPings() {
 // beat sends a ping, unless the last one was not answered: whether that is too
 // long ago is for who receives to say, because the answer may be there unread.
 func (c *Conn) beat() {
+	defer func() { _ = recover() }() // a timer's goroutine: nobody else keeps a fault from ending the host process
 	c.mu.Lock()
 	if c.over() != nil {
 		c.mu.Unlock()

@@ -65,7 +65,9 @@ func (c *Conn) receive(ctx *wait.Context) (Opcode, []byte, error) {
 
 // verdict tells what an error means for the connection.
 func (c *Conn) verdict(err error) error {
-	if wait.IsStop(err) {
+	if ended := c.Ended(); ended != nil && wait.IsStop(err) {
+		return ended // by another goroutine
+	} else if wait.IsStop(err) {
 		return err
 	}
 	var how *CloseError

@@ -37,6 +37,40 @@ func (c *Conn) Send(ctx *wait.Context, opcode Opcode, p []byte) error {
 	return c.send(ctx, &h, p, nil)
 }
 
+// TrySend is Send that does not wait: false says that nothing was taken because
+// there is no room yet. Where only a part could be written, Flush waits for the
+// rest, which err says as wait.ErrWouldBlock.
+func (c *Conn) TrySend(opcode Opcode, p []byte) (taken bool, err error) {
+	if !c.sending.try() {
+		return false, nil
+	}
+	if c.unsent() {
+		if err := c.flush(wait.Now); err != nil || !c.sending.try() {
+			return false, unlessStopped(err)
+		}
+	}
+	h := header{fin: true, opcode: opcode}
+	if c.deflater != nil {
+		p, h.rsv1 = c.deflater.compress(p), true
+	}
+	return true, c.send(wait.Now, &h, p, nil)
+}
+
+func unlessStopped(err error) error {
+	if err != nil && wait.IsStop(err) {
+		return nil
+	}
+	return err
+}
+
+// Flush waits until all that was taken is written.
+func (c *Conn) Flush(ctx *wait.Context) error {
+	if err := c.acquire(ctx); err != nil {
+		return err
+	}
+	return c.flush(ctx)
+}
+
 // Ping sends a ping; what comes back counts for PingTimeout alone.
 func (c *Conn) Ping(ctx *wait.Context, p []byte) error {
 	if len(p) > maxControl {

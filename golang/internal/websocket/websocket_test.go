@@ -286,7 +286,7 @@ func told(t *testing.T, far *waittest.Conn) uint16 {
 // A message expands as far as the limits let it, and no byte further.
 func TestExpansionLimits(t *testing.T) {
 	deflate := &Deflate{ServerBits: 15, ClientBits: 15}
-	bomb := make([]byte, 8<<20)
+	bomb := make([]byte, 64<<20)
 	for name, c := range map[string]struct {
 		cfg     Config
 		allowed int

@@ -1,0 +1,176 @@
+"""What WebSockets and streams of events have in common: options of their own, and steps that outlive a wait."""
+
+from __future__ import annotations
+
+from ._exceptions import InvalidOption, UnknownOption
+from ._timeouts import LONGEST, Timeouts
+from ._transfer import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+    from ._background import Background
+    from ._core import Message
+    from ._transfer import Done, Step
+
+
+class WebSocketOptions:
+    """What :meth:`CycleTLS.websocket` takes beside the options of a request; a class attribute is the default."""
+
+    subprotocols: tuple[str, ...] = ()
+    """Offered to the server, which may choose one."""
+    compression: bool = True
+    """Offer to compress messages (permessage-deflate)."""
+    max_message_bytes: int | None = 64 * 1024 * 1024
+    """Largest message that is received; None is no limit."""
+    ping_interval: float | None = None
+    """Seconds between two pings of this side; None sends none, as browsers do."""
+    ping_timeout: float | None = 20.0
+    """Seconds that the server may be silent after a ping; None does not mind."""
+
+    def message(self) -> Message:
+        """Describe them for the core."""
+        return {
+            "subprotocols": list(self.subprotocols),
+            "compression": self.compression,
+            "maxMessageBytes": self.max_message_bytes or 0,
+            "pingInterval": milliseconds(self.ping_interval),
+            "pingTimeout": milliseconds(self.ping_timeout),
+        }
+
+
+class EventOptions:
+    """What :meth:`CycleTLS.events` takes beside the options of a request; a class attribute is the default."""
+
+    last_event_id: str = ""
+    """The event to go on after."""
+    retry: float | None = 3.0
+    """Seconds to wait before connecting again, until the stream says otherwise."""
+    max_event_bytes: int | None = 16 * 1024 * 1024
+    """Largest event that is received; None is no limit."""
+
+    def message(self) -> Message:
+        """Describe them for the core."""
+        return {
+            "lastEventId": self.last_event_id,
+            "retry": milliseconds(self.retry),
+            "maxEventBytes": self.max_event_bytes or 0,
+        }
+
+
+_CHECKS: Final[Mapping[str, tuple[str, Any]]] = {
+    "subprotocols": ("names", lambda value: not isinstance(value, str) and all(isinstance(v, str) for v in value)),
+    "compression": ("True or False", lambda value: isinstance(value, bool)),
+    "max_message_bytes": ("a number of bytes", lambda value: _number(value, 1, 2**53, int)),
+    "ping_interval": ("seconds", lambda value: _number(value, 0.001, LONGEST, float)),
+    "ping_timeout": ("seconds", lambda value: _number(value, 0.001, LONGEST, float)),
+    "last_event_id": ("text", lambda value: isinstance(value, str)),
+    "retry": ("seconds", lambda value: _number(value, 0, LONGEST, float)),
+    "max_event_bytes": ("a number of bytes", lambda value: _number(value, 1, 2**53, int)),
+}
+
+
+def _number(value: object, least: float, most: float, kind: type) -> bool:
+    return type(value) in (int, kind) and least <= value <= most  # type: ignore[operator]  # narrowed by type()
+
+
+def taken(options: WebSocketOptions | EventOptions, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take what is the options' own out of what was given, and return the rest.
+
+    Raises:
+        InvalidOption: a value that is none.
+    """
+    rest = dict(given)
+    for name in type(options).__annotations__:
+        if name not in rest:
+            continue
+        value = rest.pop(name)
+        said, right = _CHECKS[name]
+        default = getattr(type(options), name)
+        may_be_none = not isinstance(default, (bool, tuple))
+        if value is None and may_be_none:
+            setattr(options, name, type(default)() if isinstance(default, str) else None)
+            continue
+        try:
+            fits = right(value)
+        except TypeError:
+            fits = False
+        if not fits:
+            raise InvalidOption(f"{name}= is {said}, not {value!r:.100}")
+        setattr(options, name, tuple(value) if isinstance(default, tuple) else value)
+    if "stream" in rest:
+        raise UnknownOption("stream= is an option of a request, not of a WebSocket or a stream of events")
+    return rest
+
+
+def milliseconds(seconds: float | None) -> int:
+    """Convert a duration for the core, where 0 means none."""
+    return 0 if seconds is None else max(round(seconds * 1000), 1)
+
+
+def endless(timeout: Timeouts) -> Timeouts:
+    """Return the limits of what has no end: the total limits connecting alone."""
+    return Timeouts(connect=timeout.connect or timeout.total, read=timeout.read, write=timeout.write, pool=timeout.pool)
+
+
+class Kept:
+    """A step in the background that outlives whoever waits for it, so that what it brings is not lost.
+
+    Args:
+        background: takes the step.
+        step: the step.
+    """
+
+    __slots__ = ("_background", "_failed", "_outcome", "_waiter")
+
+    def __init__(self, background: Background, step: Step) -> None:
+        self._background = background
+        self._outcome: Outcome | None = None
+        self._failed: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        background.keep(step, self)
+
+    async def outcome(self, timeout: float | None) -> Outcome | None:
+        """Wait for what comes of it, so many seconds at most; None if that is nothing so far."""
+        if self._outcome is None and self._failed is None:
+            loop = self._background.loop
+            waiter = self._waiter = loop.create_future()
+            timer = None if timeout is None else loop.call_later(timeout, _expire, waiter)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        if self._failed is not None:
+            raise self._failed
+        return self._outcome
+
+    def done(self) -> bool:
+        """Report whether it is done: what :class:`Background` asks of a future."""
+        return self._outcome is not None or self._failed is not None
+
+    def set_result(self, done: Done) -> None:
+        """Take note of what came of it."""
+        self._outcome = Outcome(*done)
+        if self._waiter is not None:
+            _expire(self._waiter)
+
+    def set_exception(self, exc: Exception) -> None:
+        """Take note that nothing comes of it."""
+        self._failed = exc
+        if self._waiter is not None:
+            _expire(self._waiter)
+
+    def cancel(self) -> None:
+        """Give up: the loop's work has ended."""
+        if self._waiter is not None:
+            self._waiter.cancel()
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
