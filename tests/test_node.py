@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from npm import COMMAND, INSTALLED, Npm, node_sidecar
 from servers import Peer, Script, ScriptedServer
+from websockets.sync.server import ServerConnection, serve
 
 import cycletls
 from cycletls.testing import CaptureServer
@@ -269,6 +270,43 @@ def test_events_without_a_stream(npm: Npm) -> None:
     """With the client's default the promise is kept when the stream ends, which its own server never tells."""
     with ScriptedServer(answering(EVENTS)) as server:
         assert npm.request("sse", server.url, responseType="text")["data"].count('"event"') == 2
+
+
+@pytest.fixture
+def repeater() -> Iterator[str]:
+    """The URL of a WebSocket server that says back what it hears first, in bytes too, and goodbye."""
+
+    def talk(connection: ServerConnection) -> None:
+        heard = connection.recv()
+        assert isinstance(heard, str)
+        connection.send(heard)
+        connection.send(heard.encode())
+
+    with serve(talk, "127.0.0.1", 0) as server:
+        listening = threading.Thread(target=server.serve_forever)
+        listening.start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
+        server.shutdown()
+        listening.join()
+
+
+def test_websocket(npm: Npm, repeater: str) -> None:
+    """The body is its first message, what comes are lines of JSON, and the server's goodbye is the end."""
+    response = npm.request("ws", repeater, body="☃", responseType="stream")
+    assert response["status"] == 101
+    opened, *lines = [json.loads(line) for line in drained(npm, response["stream"]).splitlines()]
+    assert (opened["type"], opened["status"]) == ("websocket", "connected")
+    assert lines == [
+        {"type": "websocket", "messageType": 1, "data": "☃"},
+        {"type": "websocket", "messageType": 2, "data": "4piD", "encoding": "base64"},
+    ]
+
+
+def test_websocket_without_a_stream(npm: Npm, repeater: str) -> None:
+    """With the client's default the promise is kept when the WebSocket ends; a refusal has its status."""
+    assert npm.request("ws", repeater, body="x", responseType="text")["data"].count('"messageType"') == 2
+    with ScriptedServer(answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")) as server:
+        assert npm.request("ws", server.url.replace("http:", "ws:"))["status"] == 403
 
 
 def test_the_client_goes_and_the_sidecar_stays(port: int, httpbin: str) -> None:

@@ -107,6 +107,8 @@ func (c *client) obey(message []byte) bool {
 		return false
 	case "cancel":
 		c.cancel(said.RequestID)
+	case "ws_send", "ws_close", "ws_ping":
+		c.forward(&said)
 	case "ws_pong": // pings are answered before the client hears of them
 	default:
 		c.refuse(said.RequestID, fmt.Errorf("unknown action %s", strconv.Quote(cut(*said.Action))))
@@ -184,4 +186,31 @@ func (c *client) cancel(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.exchanges[id].cancel()
+}
+
+// forward hands a WebSocket what the client wants to be said there.
+func (c *client) forward(said *command) {
+	if trouble := c.enqueue(said); trouble != "" {
+		c.unsaid(said, trouble)
+	}
+}
+
+func (c *client) enqueue(said *command) (trouble string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.exchanges[said.RequestID]
+	if x == nil || x.commands == nil {
+		return "there is no WebSocket under this id"
+	}
+	select {
+	case x.commands <- said:
+		return ""
+	default:
+		return "the server takes messages too slowly"
+	}
+}
+
+// unsaid answers what was not said.
+func (c *client) unsaid(said *command, why string) {
+	_ = c.send(failure(said.RequestID, kindWSError, 0, *said.Action+": "+why))
 }

@@ -8,12 +8,14 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
+	"github.com/cycletls/cycletls/golang/internal/websocket"
 )
 
 // exchange is one request of the client's and what the client hears of it.
@@ -27,6 +29,10 @@ type exchange struct {
 	previous *exchange     // has the id, too, and comes first; client.mu guards it
 	over     chan struct{} // closed when the next one may begin
 	answered bool          // the client has the head of the response
+
+	// Of a WebSocket.
+	commands chan *command                        // to be said; nil: nothing, or no more; client.mu guards it
+	closing  atomic.Pointer[websocket.CloseError] // the goodbye that the client has said
 }
 
 func newExchange(c *client, id string, o *options, previous *exchange) *exchange {
@@ -38,7 +44,11 @@ func newExchange(c *client, id string, o *options, previous *exchange) *exchange
 		// Only the head is bound in time: see await.
 		limits[wait.Total], limits[wait.Read] = 0, 0
 	}
-	return &exchange{client: c, id: id, options: o, ctx: wait.NewPrompt(limits), previous: previous, over: make(chan struct{})}
+	x := &exchange{client: c, id: id, options: o, ctx: wait.NewPrompt(limits), previous: previous, over: make(chan struct{})}
+	if o.protocol == protocolWebSocket {
+		x.commands = make(chan *command, maxQueue)
+	}
+	return x
 }
 
 func limits(t envelope.Timeouts) wait.Limits {
@@ -59,13 +69,24 @@ func (x *exchange) cancel() {
 // run does the exchange, and tells the client how it ended.
 func (x *exchange) run() {
 	err := x.perform()
+	x.hush()
 	// Who cancels a response has had enough of it; before there is one, somebody still
 	// waits for an answer.
 	if err != nil && !(x.answered && errors.Is(err, wait.ErrCancelled)) {
-		_ = x.client.send(failure(x.id, kindError, statusOf(err), engine.Failure(err).Message))
+		x.fail(err)
 	}
 	if x.answered {
 		_ = x.client.send(head(x.id, kindEnd))
+	}
+}
+
+func (x *exchange) fail(err error) {
+	kinds := []string{kindError}
+	if x.options.protocol == protocolWebSocket {
+		kinds = []string{kindWSError, kindError}
+	}
+	for _, kind := range kinds {
+		_ = x.client.send(failure(x.id, kind, statusOf(err), engine.Failure(err).Message))
 	}
 }
 
@@ -83,7 +104,7 @@ func (x *exchange) perform() (err error) {
 	if err != nil {
 		return err
 	}
-	if x.Exchange, err = session.StartWith(x.ctx, jar, x.options.request(), x.options.body); err != nil {
+	if x.Exchange, err = session.StartWith(x.ctx, jar, x.options.request(), x.options.content()); err != nil {
 		return err
 	}
 	defer x.Close()
@@ -91,7 +112,10 @@ func (x *exchange) perform() (err error) {
 	if err != nil {
 		return err
 	}
-	if isEventStream(reply) && x.options.protocol == "sse" {
+	switch {
+	case x.WebSocket() != nil:
+		return x.passMessages(reply)
+	case x.options.protocol == protocolEvents && isEventStream(reply):
 		return x.passEvents()
 	}
 	return x.passBody()
@@ -128,6 +152,9 @@ func (x *exchange) await() (*envelope.Response, error) {
 	reply, err := x.Reply()
 	if err != nil {
 		return nil, err
+	}
+	if x.options.protocol == protocolWebSocket && x.WebSocket() == nil {
+		return nil, &refusedError{reply.Status, reply.Reason}
 	}
 	frame, err := response(x.id, reply, x.fields(reply))
 	if err != nil {
@@ -200,4 +227,10 @@ var statuses = map[envelope.Kind]int{
 	envelope.Connect:          502,
 }
 
-func statusOf(err error) int { return statuses[engine.KindOf(err)] }
+func statusOf(err error) int {
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.status
+	}
+	return statuses[engine.KindOf(err)]
+}

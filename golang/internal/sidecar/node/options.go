@@ -10,7 +10,7 @@ import (
 type options struct {
 	configuration
 	url, method string
-	protocol    string // "", "websocket" or "sse"
+	protocol    string // "" or one of the protocols below
 	headers     headers
 	headerOrder []string
 	userAgent   string
@@ -20,6 +20,12 @@ type options struct {
 	timeout     seconds // 0: as our own clients
 	noRedirects bool
 }
+
+// Protocols whose responses last.
+const (
+	protocolWebSocket = "websocket"
+	protocolEvents    = "sse"
+)
 
 // configuration is what of the options makes a session: requests that differ in it
 // share no connection.
@@ -145,7 +151,7 @@ func (o *options) setProtocol(raw json.RawMessage) error {
 	case "", "http", "https", "http2":
 	case "http1":
 		o.forceHTTP1 = true
-	case "websocket", "sse":
+	case protocolWebSocket, protocolEvents:
 		o.protocol = name
 	case "http3":
 		return errNoHTTP3

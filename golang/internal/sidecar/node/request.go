@@ -18,16 +18,27 @@ func (o *options) request() *envelope.Request {
 			r.Cookies = append(r.Cookies, message.Field{Name: string(c.Name), Value: string(c.Value)})
 		}
 	}
-	if len(o.body) > 0 {
-		r.Body = &envelope.Body{Length: int64(len(o.body))}
+	if body := o.content(); len(body) > 0 {
+		r.Body = &envelope.Body{Length: int64(len(body))}
 	}
 	if o.noRedirects {
 		r.Redirects = &envelope.Redirects{}
 	}
-	if o.protocol == "sse" && !o.headers.mention("Accept") {
+	switch {
+	case o.protocol == protocolWebSocket:
+		r.WebSocket = &envelope.WebSocket{Compression: true, MaxMessageBytes: maxSocketMessage}
+	case o.protocol == protocolEvents && !o.headers.mention("Accept"):
 		r.Headers = append(r.Headers, envelope.HeaderChange{Name: "Accept", Value: sse.ContentType})
 	}
 	return r
+}
+
+// content is the body of the request. That of a WebSocket is its first message.
+func (o *options) content() []byte {
+	if o.protocol == protocolWebSocket {
+		return nil
+	}
+	return o.body
 }
 
 // jar holds the cookies for the hosts that the client names. What is set on the way
