@@ -300,6 +300,20 @@ func TestRequestsUnderOneID(t *testing.T) {
 	p.expect("a", kindError)
 }
 
+// What one client has under way is bounded.
+func TestTooManyRequests(t *testing.T) {
+	url, asked, _ := hanging(t, "")
+	p := connect(t, defaults(t))
+	for range maxExchanges {
+		p.say(`{"requestId":"a","options":{"url":"` + url + `"}}`)
+	}
+	await(t, asked)
+	p.ask("b", map[string]any{"url": url})
+	if f := p.expect("b", kindError); !strings.Contains(f.text, "more than 4096 requests") {
+		t.Error(f.text)
+	}
+}
+
 // No length is ever more than its 16 bits: what would be is an error, and only ids
 // and messages are cut.
 func TestTooLongForAFrame(t *testing.T) {
