@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -340,4 +341,5 @@ def test_the_client_starts_the_sidecar_itself(tmp_path: Path, httpbin: str) -> N
         assert npm.request("get", f"{httpbin}/get")["status"] == 200
         with socket.create_connection(("127.0.0.1", port)) as connection:
             npm.exit()
-            assert connection.recv(1) == b""
+            with suppress(ConnectionResetError):  # by a process that was killed before it took the connection
+                assert connection.recv(1) == b""
