@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // Session ("session") makes a session: everything that stays the same from
@@ -78,6 +79,11 @@ type ProxyRule struct {
 // session's, all of them.
 type Timeouts struct {
 	Total, Pool, Connect, Write, Read time.Duration
+}
+
+// Limits returns them by phase.
+func (t Timeouts) Limits() wait.Limits {
+	return wait.Limits{wait.Total: t.Total, wait.Pool: t.Pool, wait.Connect: t.Connect, wait.Write: t.Write, wait.Read: t.Read}
 }
 
 // Redirects says which redirects are followed.

@@ -64,7 +64,7 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h
 	if !ok && request.Cancel != 0 {
 		return nil, closed("cancel token")
 	}
-	x := &exchange{limits: limits(session.Timeouts(request)), streamed: request.Streamed}
+	x := &exchange{limits: session.Timeouts(request).Limits(), streamed: request.Streamed}
 	x.ctx = h.context(x.limits)
 	x.groups = append(x.few[:0], &session.group)
 	if token != nil {
@@ -86,16 +86,6 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h
 		return nil, err
 	}
 	return x, nil
-}
-
-func limits(t envelope.Timeouts) wait.Limits {
-	return wait.Limits{
-		wait.Total:   t.Total,
-		wait.Pool:    t.Pool,
-		wait.Connect: t.Connect,
-		wait.Write:   t.Write,
-		wait.Read:    t.Read,
-	}
 }
 
 // answer waits for the response and puts as much of its body into the room there

@@ -36,7 +36,7 @@ type exchange struct {
 }
 
 func newExchange(c *client, id string, o *options, previous *exchange) *exchange {
-	limits := limits(c.Defaults.Timeouts)
+	limits := c.Defaults.Timeouts.Limits()
 	if o.timeout > 0 {
 		limits[wait.Total] = time.Duration(o.timeout)
 	}
@@ -49,10 +49,6 @@ func newExchange(c *client, id string, o *options, previous *exchange) *exchange
 		x.commands = make(chan *command, maxQueue)
 	}
 	return x
-}
-
-func limits(t envelope.Timeouts) wait.Limits {
-	return wait.Limits{wait.Total: t.Total, wait.Pool: t.Pool, wait.Connect: t.Connect, wait.Write: t.Write, wait.Read: t.Read}
 }
 
 // lasts reports whether the response has no end that could be waited for.
