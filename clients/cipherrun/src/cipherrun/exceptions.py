@@ -146,7 +146,7 @@ class ScanCancelledError(APIError):
     """The scan that was waited for was cancelled."""
 
 
-class TimeoutError(CipherRunError, builtins.TimeoutError):  # the seed of this API named it so
+class TimeoutError(CipherRunError, builtins.TimeoutError):  # the name by which users of this API know it
     """The server answered 408, or a time limit of this side passed (then without a status)."""
 
 
