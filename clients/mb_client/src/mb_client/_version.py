@@ -1,0 +1,3 @@
+"""The version, read by the build, too."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,1 @@
+"""Tests of mb_client, and the commands that show its figures."""
