@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
@@ -14,40 +14,56 @@ NO_LINGER = struct.pack("ii", 1, 0)
 """What makes a close a reset."""
 
 
-class FaultProxy:
-    """Passes bytes on until it is told otherwise.
+class _Connection:
+    """Both halves of one connection."""
 
-    Attributes:
-        port: where it listens, on loopback.
-        accepted: connections so far.
-        frozen: swallow what comes, both ways, and say nothing: a connection that is half open.
-        chunk: pass on so many bytes at a time.
-        accepting: whether new connections are passed on; else they are closed at once.
-        watch: called with the number of bytes that are about to be passed on; it may `cut`.
-    """
-
-    def __init__(self, target: int) -> None:
-        self.port = 0
-        self.accepted = 0
+    def __init__(self, *writers: asyncio.StreamWriter) -> None:
         self.frozen = False
-        self.chunk = 65_536
-        self.accepting = True
-        self.watch: Callable[[int], None] = lambda count: None
-        self.joined = asyncio.Event()
-        self._target = target
-        self._writers: list[asyncio.StreamWriter] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers = writers
 
-    def cut(self, how: Cut = "reset") -> None:
-        """End every connection there is."""
-        writers, self._writers = self._writers, []
-        for writer in writers:
+    def end(self, how: Cut) -> None:
+        """Close both ends."""
+        for writer in self._writers:
             connected: socket.socket = writer.get_extra_info("socket")
             if how == "reset" and connected.fileno() >= 0:
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
                 writer.transport.abort()
             else:
                 writer.close()
+
+
+class FaultProxy:
+    """Passes bytes on until it is told otherwise.
+
+    Attributes:
+        port: where it listens, on loopback.
+        accepting: whether new connections are passed on; else they are closed at once.
+        chunk: pass on so many bytes at a time.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.port = 0
+        self.accepting = True
+        self.chunk = 65_536
+        self._target = target
+        self._connections: set[_Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cut_within: tuple[float, Cut] | None = None
+
+    def cut(self, how: Cut = "reset") -> None:
+        """End every connection there is."""
+        connections, self._connections = self._connections, set()
+        for connection in connections:
+            connection.end(how)
+
+    def cut_within(self, part: float, how: Cut) -> None:
+        """End every connection as soon as bytes come, and pass on only a part of these."""
+        self._cut_within = part, how
+
+    def freeze(self) -> None:
+        """Swallow from now on what comes on the connections there are, both ways: they are half open."""
+        for connection in self._connections:
+            connection.frozen = True
 
     async def close(self) -> None:
         """End everything."""
@@ -59,25 +75,29 @@ class FaultProxy:
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
-        self.accepted += 1
         if not self.accepting:
             writer.close()
             return
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers += [writer, back]
+        connection = _Connection(writer, back)
+        self._connections.add(connection)
         for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._pass_on(source, sink))
+            task = asyncio.create_task(self._pass_on(connection, source, sink))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self.joined.set()
 
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, connection: _Connection, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await source.read(self.chunk):
-                self.watch(len(data))
-                if not self.frozen:
+                if self._cut_within:
+                    part, how = self._cut_within
+                    self._cut_within = None
+                    sink.write(data[: int(len(data) * part)])
+                    self.cut(how)
+                elif not connection.frozen:
                     sink.write(data)
                     await sink.drain()
+        self._connections.discard(connection)
         sink.close()
 
 

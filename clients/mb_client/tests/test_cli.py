@@ -106,7 +106,7 @@ async def test_interrupt(mb: Command, broker: Broker) -> None:
     await broker.saw("system.topic.subscribe")
     listening.send_signal(signal.SIGINT)
     out, err = await listening.communicate()
-    assert (listening.returncode, out, err) == (130, b"", b"")
+    assert (listening.returncode, out, err.strip()) == (130, b"", b"")
 
 
 @pytest.mark.parametrize(

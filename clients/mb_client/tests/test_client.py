@@ -252,8 +252,8 @@ async def test_timeouts_are_kept(connect: Connect, broker: Broker, mute: bool) -
     broker.mute = mute
     start = time.monotonic()
     with pytest.raises(RequestTimeout) as caught:
-        await client.request("a", timeout=400)
-    assert 0.36 <= time.monotonic() - start <= 0.44
+        await client.request("a", timeout=2_000)
+    assert 1.8 <= time.monotonic() - start <= 2.2
     assert isinstance(caught.value, TimeoutError)
 
 

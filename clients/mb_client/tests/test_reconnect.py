@@ -200,10 +200,7 @@ async def test_dead_connections_are_noticed(
     client.on_error(errors)
     await client.subscribe("a")
     if kind == "half open":
-        proxy.frozen = True
-        proxy.joined.clear()
-        await errors.has(1)
-        proxy.frozen = False
+        proxy.freeze()
     else:
         broker.deregister(broker.peers[0])
     await until(lambda: client.stats.reconnects >= 1 and client.connected)
@@ -211,6 +208,16 @@ async def test_dead_connections_are_noticed(
     assert await inbox.has(1) == ["again"]
     if protocol == "ws" or kind == "half open":
         assert "no sign of life" in str(errors.payloads[0])
+
+
+async def test_one_byte_at_a_time(connect: Connect, proxy: FaultProxy) -> None:
+    """A network that passes on single bytes changes nothing but the time it takes."""
+    proxy.chunk = 1
+    client, inbox = await connect(to=proxy.port), Inbox()
+    client.on_message(inbox)
+    await client.subscribe("a")
+    await asyncio.gather(*[client.publish("a", number) for number in range(20)])
+    assert await inbox.has(20) == list(range(20))
 
 
 async def test_the_broker_s_heartbeats_are_answered(protocol: Protocol) -> None:

@@ -1,7 +1,7 @@
 """The command line: listen, publish, request, and look into the broker.
 
-What arrives goes to stdout, one JSON text a line where that is not a terminal; all else goes to stderr. Exit status: 0, 1
-for a failure, 2 for what cannot be asked so.
+What arrives goes to stdout, one JSON text a line where that is not a terminal; all else goes to stderr. Exit status: 0,
+1 for a failure, 2 for what cannot be asked so.
 """
 
 from __future__ import annotations
@@ -81,17 +81,12 @@ class _Broker:
             yield client
 
 
-class _JSON(click.ParamType):
-    """A text that is JSON."""
-
-    name = "json"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Return what it means."""
-        try:
-            return json.loads(value)
-        except ValueError as exc:
-            self.fail(f"{value!r} is not JSON: {exc}", parameter, context)
+def _json(text: str) -> Any:
+    """Return what a text means as JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise click.BadParameter(f"{text!r} is not JSON: {exc}") from exc
 
 
 @click.group(cls=_Group, context_settings={"auto_envvar_prefix": "MB", "help_option_names": ["-h", "--help"]})
@@ -133,7 +128,7 @@ def listen(broker: _Broker, topics: Sequence[str], count: int | None) -> None:
 
 @main.command()
 @click.argument("topic")
-@click.argument("payload", type=_JSON(), default="{}")
+@click.argument("payload", type=_json, default="{}")
 @click.option("--version", default="1.0.0", show_default=True, help="Of the payload's format.")
 @click.pass_obj
 def publish(broker: _Broker, topic: str, payload: Any, version: str) -> None:
@@ -143,7 +138,7 @@ def publish(broker: _Broker, topic: str, payload: Any, version: str) -> None:
 
 @main.command()
 @click.argument("topic")
-@click.argument("payload", type=_JSON(), default="{}")
+@click.argument("payload", type=_json, default="{}")
 @click.option("--version", default="1.0.0", show_default=True, help="Of the payload's format.")
 @click.option("--timeout", type=click.IntRange(1, 3_600_000), default=30_000, show_default=True, help="Milliseconds.")
 @click.pass_obj

@@ -88,9 +88,9 @@ class Link:
 
     async def close(self) -> None:
         """Close the connection and open none again."""
-        if self._keeper is not None:
+        while self._keeper is not None and not self._keeper.done():
             self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+            await asyncio.wait([self._keeper], timeout=0.1)  # wait_for() in Python 3.11 may overlook it, once
         await self._hang_up()
 
     def give_up(self, reason: Exception) -> None:
