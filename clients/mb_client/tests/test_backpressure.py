@@ -112,13 +112,13 @@ async def test_a_handler_that_asks_gets_its_answer(connect: Connect) -> None:
 
 async def test_a_busy_client_is_not_taken_for_a_dead_connection(connect: Connect) -> None:
     """While reading is paused an answer to a heartbeat cannot be read, and is not missed."""
-    client, publisher, slow = await connect(inbox=3, heartbeat=0.02, heartbeat_timeout=0.02), await connect(), Slow()
+    client, publisher, slow = await connect(inbox=3, heartbeat=0.05, heartbeat_timeout=0.4), await connect(), Slow()
     client.on_message(slow)
     await client.subscribe("a")
     for number in range(300):
         await publisher.publish("a", number, confirm=False)
     await until(lambda: client.stats.pauses == 1)
-    await asyncio.sleep(0.3)  # for what must not happen there is no event
+    await asyncio.sleep(1)  # for what must not happen there is no event
     assert client.stats.reconnects == 0
     slow.go_on.set()
     await until(lambda: len(slow.handled) == 300)
@@ -161,6 +161,24 @@ async def test_close_finishes_what_was_begun(protocol: Protocol, broker: Broker,
     await until(lambda: not broker.peers)
 
 
+async def test_close_handles_what_the_broker_has_sent(protocol: Protocol, broker: Broker, port: int) -> None:
+    """Messages that stand unread behind a full inbox are handled, too."""
+    handled = []
+    async with MessageBrokerClient(protocol, inbox=3) as client, MessageBrokerClient(protocol) as publisher:
+        await client.connect("127.0.0.1", port)
+        await publisher.connect("127.0.0.1", port)
+        await client.subscribe("a")
+
+        @client.on_message
+        async def handler(header: MessageHeader, payload: Any) -> None:
+            await asyncio.sleep(0)
+            handled.append(payload)
+
+        for number in range(100):
+            await publisher.publish("a", number)
+    assert handled == list(range(100))
+
+
 async def test_close_does_not_wait_for_ever(protocol: Protocol, broker: Broker, port: int) -> None:
     """A handler that does not end is cancelled, a request without an answer fails, and run() returns."""
     client, slow = MessageBrokerClient(protocol), Slow()
@@ -199,8 +217,12 @@ async def test_requests_during_close_are_refused(connect: Connect) -> None:
     first = asyncio.create_task(asking.request("a"))
     await until(lambda: bool(slow.begun))
     closing = asyncio.create_task(client.close())
+    asked = [first]
+    while not asked[-1].done():
+        asked.append(asyncio.create_task(asking.request("a")))
+        await asyncio.wait(asked[-1:], timeout=0.05)
     with pytest.raises(ServiceUnavailable, match="closing"):
-        await asking.request("a")
+        await asked.pop()
     slow.go_on.set()
     await closing
-    assert await first == {}
+    assert await asyncio.gather(*asked) == [{}] * len(asked)

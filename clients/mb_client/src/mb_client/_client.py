@@ -169,9 +169,9 @@ class MessageBrokerClient(SystemTopics):
         """Leave the broker; nothing happens if that was done.
 
         Args:
-            drain: first handle what has arrived, send what waits, and wait for the answers to it. What arrives
-                meanwhile is not handled any more: requests are answered with SERVICE_UNAVAILABLE. Without a connection
-                there is nothing to wait for.
+            drain: first handle what the broker has sent so far, send what waits, and wait for the answers to it. What
+                arrives meanwhile is not handled any more: requests are answered with SERVICE_UNAVAILABLE. Without a
+                connection there is nothing to wait for.
             timeout: seconds for that.
         """
         await self._engine.close(timeout if drain else 0)

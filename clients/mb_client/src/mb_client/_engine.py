@@ -107,6 +107,7 @@ class Engine:
         self._answerable: dict[str, None] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._closing = False
+        self._refusing = False
         self._end: asyncio.Future[None] | None = None
 
     # Beginning and end
@@ -146,12 +147,20 @@ class Engine:
         self._finish(None)
 
     async def _drain(self) -> None:
-        """Wait until all is handled and answered. The heartbeat shows that the broker has read what has no answer."""
+        """Wait until what the broker has sent so far is handled, and what was sent to it is read and answered."""
+        await self._turn_round()
+        self._refusing = True
         await self.inbox.drain()
-        last = self.outgoing(system_request(HEARTBEAT))
-        self._expect(last, SYSTEM_TIMEOUT)
-        await self.outbox.put(last)
+        await self._turn_round()
         await asyncio.gather(*self.calls.answers(), return_exceptions=True)
+
+    async def _turn_round(self) -> None:
+        """Wait for the answer to a heartbeat, before which all comes that was on its way in either direction."""
+        last = self.outgoing(system_request(HEARTBEAT))
+        answer = self._expect(last, SYSTEM_TIMEOUT)
+        await self.outbox.put(last)
+        with self.inbox.reading_on():
+            await answer
 
     def _finish(self, error: MessageBrokerError | None) -> None:
         """Let ``run()`` return."""
@@ -258,7 +267,7 @@ class Engine:
         served = self.served.get(lane) if header.action == "request" else None
         own = served.handler if served else self.topic_handlers.get(header.topic)
         delivery = Delivery(header, payload, [own] if own else self.handlers, self._connection)
-        if self._closing or not delivery.handlers:
+        if self._refusing or not delivery.handlers:
             self.counters.unhandled += 1
             self._refuse(delivery)
         elif served:
@@ -301,7 +310,7 @@ class Engine:
     def _refuse(self, delivery: Delivery) -> None:
         """Answer a request that will not be handled, so that nobody waits for it."""
         if delivery.header.action == "request" and delivery.header.request_id:
-            reason = "closing" if self._closing else "too many requests" if delivery.handlers else "nothing handles it"
+            reason = "closing" if self._refusing else "too many requests" if delivery.handlers else "nothing handles it"
             self._answer(delivery, ServiceUnavailable("SERVICE_UNAVAILABLE", reason))
 
     def _pause(self) -> None:

@@ -32,13 +32,13 @@ class WebSocketClient(Transport):
 
     async def _open(self, host: str, port: int, use_tls: bool) -> None:
         address = f"[{host}]" if ":" in host else host
-        self._session = cycletls.AsyncCycleTLS(profile="plain", verify=True if self.ca is None else str(self.ca))
         try:
+            self._session = cycletls.AsyncCycleTLS(profile="plain", verify=True if self.ca is None else str(self.ca))
             self._socket = await self._session.websocket(
                 f"{'wss' if use_tls else 'ws'}://{address}:{port}/",
                 compression=False,  # the broker has none
                 max_message_bytes=self.max_received,
-                timeout=self.connect_timeout,
+                timeout=None,  # connect() has its own
             )
         except BaseException as exc:
             self._abort()
