@@ -20,7 +20,7 @@ from typing import Any, Literal
 from mb_client import Backoff, ConnectionLost, MessageBrokerClient, MessageHeader
 
 from .proxy import FaultProxy, fault_proxy
-from .throughput import broker_process
+from .throughput import BrokerProcess
 
 TOPICS = ("sure.a", "sure.b", "once.a", "once.b")
 WINDOW = 512
@@ -147,8 +147,8 @@ async def run(protocol: Literal["ws", "tcp"], messages: int, cuts: int, seed: in
     """Run it, against a broker in a process of its own."""
     state = Run(messages, Random(seed))
     moments = [int(messages * (cut + state.chance.uniform(0.1, 0.9)) / cuts) for cut in range(cuts)]
-    with broker_process() as (ports, _):
-        port = ports[protocol]
+    with BrokerProcess() as broker:
+        port = broker.ports[protocol]
         async with fault_proxy(port) as first, fault_proxy(port) as second:
             clients = [
                 MessageBrokerClient(

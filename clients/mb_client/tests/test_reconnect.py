@@ -22,6 +22,7 @@ from mb_client import (
 from .conftest import QUICK, Connect, Inbox, Protocol, listening, until
 from .proxy import Cut, FaultProxy, fault_proxy
 from .standin.broker import Broker
+from .throughput import BrokerProcess
 
 
 @pytest.fixture
@@ -82,6 +83,39 @@ async def test_requests_in_flight_fail_as_lost(connect: Connect, broker: Broker,
     await client.services()
     assert len(ids(broker, "request:a")) == 1_000
     assert client.stats.resent == 0
+
+
+async def test_a_broker_that_is_killed(protocol: Protocol) -> None:
+    """When the broker's process is killed, a thousand requests that wait end at once, and later calls say why."""
+    with BrokerProcess() as broker:
+        client = MessageBrokerClient(protocol, reconnect=Backoff(first=0.01, attempts=2), inbox=2_000)
+        client.on_error(lambda error: None)
+        await client.connect("127.0.0.1", broker.ports[protocol])
+        arrived = Inbox()
+        client.on_message(lambda header, payload: arrived(header))
+        await client.subscribe("a", action="request")
+        asked = [asyncio.create_task(client.request("a", number)) for number in range(1_000)]
+        await arrived.has(1_000)
+        broker.kill()
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(result) for result in results} == {ConnectionLost}
+        with pytest.raises(ConnectionLost):
+            await client.run()
+        with pytest.raises(NotConnected):
+            await client.publish("a")
+        await client.close()
+
+
+async def test_a_message_that_is_too_long(connect: Connect, broker: Broker, protocol: Protocol) -> None:
+    """Over TCP it is passed over; a WebSocket ends with it, and is replaced."""
+    client, errors = await connect(), Inbox()
+    client.on_error(errors)
+    await client.subscribe("a")
+    broker.peers[0].send("publish:" + "a" * 10_000_000 + ":1.0.0\n{}")
+    await errors.has(1)
+    await client.publish("a")
+    assert client.stats.reconnects == (1 if protocol == "ws" else 0)
+    assert client.stats.malformed == (0 if protocol == "ws" else 1)
 
 
 async def test_idempotent_requests_are_sent_again(connect: Connect, broker: Broker, proxy: FaultProxy) -> None:

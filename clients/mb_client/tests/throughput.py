@@ -14,8 +14,6 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mb_client import MessageBrokerClient
@@ -25,20 +23,40 @@ PAYLOAD = {"id": 7, "sku": "A-1", "note": "sixty-four bytes or so of what an ord
 PUBLISHERS = 256
 
 
-@contextmanager
-def broker_process() -> Iterator[tuple[dict[str, int], dict[str, float]]]:
-    """Run the stand-in in a process; yield its ports, and a dict that has its CPU seconds afterwards."""
-    command = [sys.executable, "-m", "tests.standin"]
-    cost: dict[str, float] = {}
-    process = subprocess.Popen(
-        command, cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline()), cost
-    finally:
-        out, _ = process.communicate("")
-        cost.update(json.loads(out))
+class BrokerProcess:
+    """The stand-in in a process.
+
+    Attributes:
+        ports: where it listens, by transport.
+        published: publishes that it passed on, known after its end.
+        cpu: seconds that it cost, known after its end.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.standin"],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.ports: dict[str, int] = json.loads(self._process.stdout.readline())
+        self.published = 0
+        self.cpu = 0.0
+
+    def __enter__(self) -> BrokerProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        out, _ = self._process.communicate("")
+        if out:
+            cost = json.loads(out)
+            self.published, self.cpu = cost["published"], cost["cpu"]
+
+    def kill(self) -> None:
+        """End it as nothing else does: without a word to anybody."""
+        self._process.kill()
 
 
 class Sink(asyncio.Protocol):
@@ -85,15 +103,14 @@ async def publish(protocol: str, ports: dict[str, int], seconds: float, *, confi
 def measure(protocol: str, seconds: float, *, confirm: bool) -> dict[str, float]:
     """Measure one kind of publishing with a broker of its own."""
     before = os.times()
-    with broker_process() as (ports, cost):
-        rate = asyncio.run(publish(protocol, ports, seconds, confirm=confirm))
+    with BrokerProcess() as broker:
+        rate = asyncio.run(publish(protocol, broker.ports, seconds, confirm=confirm))
     after = os.times()
     client = after.user + after.system - before.user - before.system
-    messages = cost["published"]
     return {
         "messages a second": round(rate),
-        "client's CPU, us a message": round(client / messages * 1e6, 1),
-        "stand-in's CPU, us a message": round(cost["cpu"] / messages * 1e6, 1),
+        "client's CPU, us a message": round(client / broker.published * 1e6, 1),
+        "stand-in's CPU, us a message": round(broker.cpu / broker.published * 1e6, 1),
     }
 
 

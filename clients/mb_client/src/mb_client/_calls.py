@@ -59,9 +59,6 @@ class Calls:
         self._waiting: dict[str, Outgoing] = {}
         self._given_up: dict[str, None] = {}
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def add(self, call: Outgoing, timeout: float) -> asyncio.Future[Any]:
         """Expect an answer within so many seconds.
 

@@ -121,7 +121,7 @@ class Engine:
         try:
             await self.link.connect()
         except BaseException:
-            self.link = None
+            self.link = self._end = None
             raise
 
     async def run(self) -> None:

@@ -79,9 +79,6 @@ class Inbox:
         self._closing_inside = 0
         self._changed = asyncio.Event()
 
-    def __len__(self) -> int:
-        return self._size
-
     def put(self, lane: str, delivery: Delivery, width: int = 1) -> None:
         """Queue a message in a lane, and see to it that so many of the lane's are handled at a time."""
         there = self._lanes.get(lane)

@@ -93,11 +93,6 @@ class Link:
             await asyncio.wait([self._keeper], timeout=0.1)  # wait_for() in Python 3.11 may overlook it, once
         await self._hang_up()
 
-    def give_up(self, reason: Exception) -> None:
-        """End a connection that is of no use; another takes its place."""
-        if self._transport is not None:
-            self._transport.abort(reason)
-
     def heard(self) -> None:
         """Take note that this connection is of use: the next wait, after its loss, is a short one again."""
         self._useful = True
@@ -143,7 +138,7 @@ class Link:
             await asyncio.sleep(wait)
             try:
                 await self._establish()
-            except MessageBrokerError as exc:
+            except Exception as exc:  # whatever it is, there may be a connection the next time
                 self._owner.report(exc)
             else:
                 self.reconnects += 1
@@ -153,7 +148,7 @@ class Link:
             batch = await self._outbox.take()
             try:
                 await transport.send_many([outgoing.message for outgoing in batch])
-            except MessageBrokerError as exc:
+            except Exception as exc:  # whatever it is, nothing more can be sent on this one
                 transport.abort(exc)
                 return
 

@@ -30,9 +30,7 @@ class Outbox:
         self._sendable = asyncio.Event()
         self._space = asyncio.Event()
         self._turn = asyncio.Lock()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        self._in_line = 0
 
     @property
     def is_open(self) -> bool:
@@ -61,12 +59,16 @@ class Outbox:
         Raises:
             QueueFull: there is no connection, and no room either.
         """
-        if self._turn.locked() or len(self._waiting) >= self._limit:
-            async with self._turn:  # whoever came first goes first
+        if not self._in_line and len(self._waiting) < self._limit:
+            self._add(outgoing)
+            return
+        self._in_line += 1  # whoever came first goes first; the lock alone would let others between
+        try:
+            async with self._turn:
                 await self._room()
                 self._add(outgoing)
-        else:
-            self._add(outgoing)
+        finally:
+            self._in_line -= 1
 
     def put_urgent(self, outgoing: Outgoing) -> None:
         """Add what belongs to the connection that is there now."""

@@ -55,7 +55,8 @@ class _TCPDoor(asyncio.Protocol):
         self._out.append(struct.pack(">I", len(data)) + data)
 
     def _flush(self) -> None:
-        self._transport.write(b"".join(self._out))
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(self._out))
         self._out.clear()
 
 
@@ -81,9 +82,11 @@ async def listen_ws(
     """Listen on a port of loopback, which is yielded."""
 
     async def talk(connection: ServerConnection) -> None:
-        peer = Peer(
-            lambda text: broadcast([connection], text), lambda: connection.transport.close(), outlives_silence=True
-        )
+        def send(text: str) -> None:
+            if not connection.transport.is_closing():
+                broadcast([connection], text)
+
+        peer = Peer(send, lambda: connection.transport.close(), outlives_silence=True)
         broker.connect(peer)
         try:
             async for message in connection:
