@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ._calls import Outgoing
@@ -27,10 +27,8 @@ class Outbox:
         self._urgent: deque[Outgoing] = deque()
         self._waiting: deque[Outgoing] = deque()
         self._open = False
+        self._line: deque[tuple[Outgoing, asyncio.Future[None]]] = deque()
         self._sendable = asyncio.Event()
-        self._space = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._in_line = 0
 
     @property
     def is_open(self) -> bool:
@@ -51,24 +49,27 @@ class Outbox:
         self._open = False
         self._urgent.clear()
         self._waiting.extendleft(reversed(list(again)))
+        for _, place in self._line:
+            if not place.done():
+                place.set_exception(self._full())
+        self._line.clear()
         self._signal()
 
     async def put(self, outgoing: Outgoing) -> None:
-        """Add a message; where the queue is full, wait while a connection empties it.
+        """Add a message; where the queue is full, stand in line while a connection empties it.
 
         Raises:
             QueueFull: there is no connection, and no room either.
         """
-        if not self._in_line and len(self._waiting) < self._limit:
-            self._add(outgoing)
-            return
-        self._in_line += 1  # whoever came first goes first; the lock alone would let others between
-        try:
-            async with self._turn:
-                await self._room()
-                self._add(outgoing)
-        finally:
-            self._in_line -= 1
+        if len(self._waiting) < self._limit and not self._line:
+            self._waiting.append(outgoing)
+            self._signal()
+        elif self._open:
+            place = asyncio.get_running_loop().create_future()
+            self._line.append((outgoing, place))
+            await place
+        else:
+            raise self._full()
 
     def put_urgent(self, outgoing: Outgoing) -> None:
         """Add what belongs to the connection that is there now."""
@@ -81,22 +82,12 @@ class Outbox:
         while True:
             await self._sendable.wait()
             batch = list(self._next_ones())
+            self._let_in()
             self._signal()
             if batch:
                 return batch
 
-    def _add(self, outgoing: Outgoing) -> None:
-        self._waiting.append(outgoing)
-        self._signal()
-
-    async def _room(self) -> None:
-        while len(self._waiting) >= self._limit:
-            if not self._open:
-                raise QueueFull(f"{self._limit} messages wait for a connection already")
-            self._space.clear()
-            await self._space.wait()
-
-    def _next_ones(self) -> Iterable[Outgoing]:
+    def _next_ones(self) -> Iterator[Outgoing]:
         for _ in range(BATCH):
             if self._urgent:
                 outgoing = self._urgent.popleft()
@@ -109,10 +100,19 @@ class Outbox:
                 outgoing.sendings += 1
                 yield outgoing
 
+    def _let_in(self) -> None:
+        """Give the room that there is to those who stand in line."""
+        while self._line and len(self._waiting) < self._limit:
+            outgoing, place = self._line.popleft()
+            if not place.done():  # else its task was cancelled
+                self._waiting.append(outgoing)
+                place.set_result(None)
+
     def _signal(self) -> None:
         if self._urgent or (self._open and self._waiting):
             self._sendable.set()
         else:
             self._sendable.clear()
-        if len(self._waiting) < self._limit or not self._open:
-            self._space.set()
+
+    def _full(self) -> QueueFull:
+        return QueueFull(f"{self._limit} messages wait for a connection already")
