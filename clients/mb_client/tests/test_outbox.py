@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from mb_client import MessageHeader, QueueFull
 from mb_client._calls import Outgoing
 from mb_client._outbox import Outbox
