@@ -213,13 +213,11 @@ class Client(Generic[Sent]):
 
     def _source(self, url: str, given: Mapping[str, Any]) -> Exchange:
         """Return the exchange that opens a stream of events."""
-        from ._live import EventOptions, endless, taken
-        from ._timeouts import Timeouts
+        from ._live import EventOptions, taken
 
         own = EventOptions()
         rest = taken(own, given)
         method = rest.pop("method", "GET")
-        rest["timeout"] = endless(Timeouts.of(rest["timeout"]) if "timeout" in rest else self._options.timeout)
         return self._opening(method, url, rest, events=own.message())
 
     def _prepare(self, method: str, url: str, given: Mapping[str, Any]) -> Exchange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._exceptions import InvalidOption, UnknownOption
-from ._timeouts import LONGEST, Timeouts
+from ._timeouts import LONGEST
 from ._transfer import Outcome
 
 TYPE_CHECKING = False
@@ -109,11 +109,6 @@ def taken(options: WebSocketOptions | EventOptions, given: Mapping[str, Any]) ->
 def milliseconds(seconds: float | None) -> int:
     """Convert a duration for the core, where 0 means none."""
     return 0 if seconds is None else max(round(seconds * 1000), 1)
-
-
-def endless(timeout: Timeouts) -> Timeouts:
-    """Return the limits of what has no end: the total limits connecting alone."""
-    return Timeouts(connect=timeout.connect or timeout.total, read=timeout.read, write=timeout.write, pool=timeout.pool)
 
 
 class Kept:

@@ -117,8 +117,8 @@ class CycleTLS(Client["Response"]):
 
         Args:
             url: absolute, or relative to ``base_url``.
-            options: those of a request, and those of :class:`cycletls._live.EventOptions`; ``timeout`` as a number
-                limits connecting.
+            options: those of a request, and those of :class:`cycletls._live.EventOptions`; the total of
+                ``timeout`` is for connecting and for the head of the response, each time anew.
 
         Returns:
             The events, which leaving its ``with`` block ends.

@@ -8,7 +8,7 @@ import pytest
 from servers import Peer, ScriptedServer
 
 import cycletls
-from cycletls._live import EventOptions, endless
+from cycletls._live import EventOptions
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 OVER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
@@ -116,7 +116,7 @@ def test_what_is_no_stream_is_an_error(reply: bytes) -> None:
 
 
 def test_limits_and_options() -> None:
-    """An event without end is stopped; the total of a timeout is for connecting; what is wrong is said first."""
+    """An event without end is stopped; what is wrong is said first."""
     with Stream(HEAD + b"data: x\n" * 1000) as stream, cycletls.CycleTLS() as client:
         with pytest.raises(cycletls.LimitExceeded):
             next(client.events(stream.url, max_event_bytes=1000))
@@ -124,7 +124,42 @@ def test_limits_and_options() -> None:
             with pytest.raises(cycletls.InvalidOption):
                 client.events(stream.url, **wrong)  # type: ignore[arg-type]
     assert EventOptions().message() == {"lastEventId": "", "retry": 3000, "maxEventBytes": 16 * 1024 * 1024}
-    assert endless(cycletls.Timeouts(30.0)) == cycletls.Timeouts(connect=30.0)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_timeout_is_for_the_head(scripted: type[ScriptedServer], asynchronous: bool) -> None:
+    """A server that says nothing is given up; the stream lasts longer, and going on with it has as much time again."""
+    limit = 0.3
+
+    def silent(peer: Peer) -> None:
+        peer.read_all()
+
+    def slow(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(HEAD)
+        peer.drip(b"\n" * 6, limit / 4)
+        peer.send(b"data: a\n\n")
+
+    def over(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(OVER)
+
+    async def follow(url: str) -> list[str]:
+        async with cycletls.AsyncCycleTLS() as client:
+            return [event.data async for event in client.events(url, timeout=limit, retry=0.01)]
+
+    def followed(url: str) -> list[str]:
+        if asynchronous:
+            return asyncio.run(follow(url))
+        with cycletls.CycleTLS() as client, client.events(url, timeout=limit, retry=0.01) as events:
+            return [event.data for event in events]
+
+    with scripted(silent, slow, silent, over) as server:
+        with pytest.raises(cycletls.Timeout) as caught:
+            followed(server.url)
+        assert not isinstance(caught.value, (cycletls.ConnectTimeout, cycletls.ReadTimeout))
+        assert followed(server.url) == ["a"]
+        assert server.connections == 4
 
 
 def test_cycletls_names() -> None:

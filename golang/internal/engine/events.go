@@ -153,7 +153,7 @@ func unreachable(err error) bool {
 	var connect *transport.ConnectError
 	var timeout *wait.TimeoutError
 	if errors.As(err, &timeout) {
-		return timeout.Phase == wait.Connect || timeout.Phase == wait.Read
+		return timeout.Phase == wait.Connect || timeout.Phase == wait.Read || timeout.Phase == wait.Total
 	}
 	return interrupted(err) || errors.As(err, &connect)
 }
@@ -223,9 +223,11 @@ func (x *Exchange) pause(limit time.Duration) error {
 	return x.ctx.Check()
 }
 
-// again sends the request anew.
+// again sends the request anew, with as much time for its answer as the first had.
 func (x *Exchange) again() error {
 	x.release()
+	x.ctx.Relimit()
+	defer x.ctx.Unlimit()
 	e := x.events
 	x.hop, x.response, x.reader = hop{began: time.Now()}, envelope.Response{}, nil
 	x.answered, x.failed, x.received, x.body = false, nil, 0, e.body

@@ -238,6 +238,9 @@ func (x *Exchange) advance() error {
 		return err
 	}
 	x.answered = true
+	if x.events != nil {
+		x.ctx.Unlimit() // a stream of events goes on for ever: the limit was for its head
+	}
 	return nil
 }
 

@@ -187,6 +187,16 @@ func (c *Context) root() *Context {
 	return c
 }
 
+// Unlimit ends the total limit: what follows of the exchange has no end of its own.
+func (c *Context) Unlimit() { c.deadline, c.why = time.Time{}, nil }
+
+// Relimit has the total limit run anew from now on.
+func (c *Context) Relimit() {
+	if limit := c.limits[Total]; limit > 0 {
+		c.deadline, c.why = time.Now().Add(limit), &TimeoutError{Total, limit}
+	}
+}
+
 // Start returns when the exchange began.
 func (c *Context) Start() time.Time { return c.start }
 
