@@ -25,6 +25,7 @@ from ._browsers import LAST_PAGE, capture_browser
 from ._capture import CaptureServer
 from ._exceptions import InvalidOption, RequestException
 from ._facets import Difference, Facet, differences, facets
+from ._launch import become_sidecar
 from ._models import Profile, profile_schema
 from ._node import CAVEAT, PORT, NodeSidecar
 from ._node import write_executable as write_node_executable
@@ -42,6 +43,9 @@ YEAR: Final = 365 * 86400.0
 NOTATIONS: Final = ("ja3", "ja4", "ja4_r", "akamai", "json", "peetprint")
 
 EXECUTABLE: Final = "Write a program for executablePath of npm's client, and serve nobody."
+
+IDLE_EXIT: Final = 600.0
+"""Seconds after which a sidecar ends that nobody uses."""
 
 LISTEN: Final = re.compile(r"(?:(?P<host>.*):)?(?P<port>\d+)")
 
@@ -183,26 +187,46 @@ def check(name: str, as_json: bool) -> None:
 
 @main.command()
 @click.option("--node", is_flag=True, help="Serve the npm package cycletls, which has no token.")
-@click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0 is a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"0, the default, is a free one; with --node {PORT} is.")
+@click.option("--token-file", metavar="FILE", type=click.Path(dir_okay=False), help="Where clients find the token.")
+@click.option("--stay", is_flag=True, help="Do not end with the process that has started this one.")
 @click.option(
     "--idle-exit",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
-    help="End after so long without a client.",
+    help=f"End after so long without a client; {IDLE_EXIT:.0f} unless --node.",
 )
 @click.option("--write-executable", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help=EXECUTABLE)
-def sidecar(node: bool, port: int, idle_exit: float | None, write_executable: Path | None) -> None:
-    """Serve other processes on this machine, and say where as one line of JSON."""
+def sidecar(
+    node: bool,
+    port: int | None,
+    token_file: str | None,
+    stay: bool,
+    idle_exit: float | None,
+    write_executable: Path | None,
+) -> None:
+    """Serve other processes on this machine, and say where as one line of JSON.
+
+    Clients are cycletls.CycleTLS(sidecar="ws://…", sidecar_token_file="…"): those who can read the file.
+    """
     if not node:
-        raise click.UsageError("--node is what can be served: the npm package cycletls, which has no token")
+        if write_executable is not None:
+            raise click.UsageError("--write-executable is for --node")
+        become_sidecar(port or 0, token_file, IDLE_EXIT if idle_exit is None else idle_exit, stay, _announce)
+    if token_file is not None or stay:
+        raise click.UsageError("--token-file and --stay are not for --node: npm's client has no token")
     if write_executable is not None:
         write_node_executable(write_executable)
         return
-    server = NodeSidecar(port, idle_exit)
+    server = NodeSidecar(PORT if port is None else port, idle_exit)
     click.echo(CAVEAT, err=True)
-    click.echo(json.dumps({"address": server.address, "pid": os.getpid(), "token": None}))
-    sys.stdout.flush()
+    _announce(server.address, None)
     server.wait()
+
+
+def _announce(address: str, token_file: str | None) -> None:
+    click.echo(json.dumps({"address": f"ws://{address}", "token_file": token_file, "pid": os.getpid()}))
+    sys.stdout.flush()
 
 
 def _row(profile: Profile) -> dict[str, str]:

@@ -16,7 +16,8 @@ from ._exceptions import LibraryError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Callable
+    from typing import Final, NoReturn
 
     from ._core import Message
 
@@ -70,6 +71,53 @@ def command(descriptor: int) -> list[str]:
     return [sys.executable, "-I", "-S", _sidecar_process.__file__, str(descriptor)]
 
 
+def become_sidecar(
+    port: int, token_file: str | None, idle_exit: float, stay: bool, announce: Callable[[str, str], object]
+) -> NoReturn:
+    """Turn this process into a sidecar.
+
+    Args:
+        port: where it listens; 0 is a free one.
+        token_file: where clients find the token; None is a new file. It is removed in the end.
+        idle_exit: seconds after which it ends when there is no client.
+        stay: not to end with the process that started this one.
+        announce: is called with its address and the file of the token before this process does nothing else any more.
+
+    Raises:
+        OSError: the port or the file cannot be had.
+    """
+    listener = listen(port)
+    token = new_token()
+    path = _keep(token, token_file)
+    listener.set_inheritable(True)
+    inside, outside = os.pipe()
+    os.set_inheritable(inside, True)
+    message = {
+        "type": "serve",
+        "descriptor": listener.fileno(),
+        "token": token,
+        "idleExit": round(idle_exit * 1000),
+    }
+    os.write(outside, configuration(message, STAY if stay else os.getppid(), path))
+    signal.pthread_sigmask(signal.SIG_BLOCK, _sidecar_process.ENDING)
+    announce("{}:{}".format(*listener.getsockname()), path)
+    os.execv(sys.executable, command(inside))
+
+
+def _keep(token: str, path: str | None) -> str:
+    """Write a token to a file that none but this user can read, and return its path."""
+    from tempfile import mkstemp
+
+    folder = os.path.dirname(os.path.abspath(path)) if path else os.environ.get("XDG_RUNTIME_DIR")
+    descriptor, made = mkstemp(prefix="cycletls-", suffix=".token", dir=folder)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token + "\n")
+    if path is None:
+        return made
+    os.replace(made, path)
+    return os.path.abspath(path)
+
+
 class Process:
     """A sidecar of this process's own, which ends with it, or when :meth:`end` is called.
 
@@ -106,7 +154,8 @@ class Process:
                     (os.POSIX_SPAWN_DUP2, given[2], _LISTENER),
                 ],
                 setsid=True,
-                setsigdef=[signal.SIGINT, signal.SIGTERM],
+                setsigmask=[],
+                setsigdef=_sidecar_process.ENDING,
             )
         except BaseException:
             self.abandon()

@@ -418,7 +418,7 @@ _open: weakref.WeakSet[_Socket] = weakref.WeakSet()
 _all: weakref.WeakSet[Sidecar] = weakref.WeakSet()
 _lock = threading.RLock()  # a signal handler may need a sidecar while it is being started
 _own: Sidecar | None = None
-_running: dict[tuple[str, str], Sidecar] = {}
+_running: weakref.WeakValueDictionary[tuple[str, str], Sidecar] = weakref.WeakValueDictionary()
 
 
 def own() -> Sidecar:
@@ -450,6 +450,15 @@ def _start() -> Sidecar:
             raise LibraryError(f"the sidecar process cannot start: {process.failure() or exc}") from exc
         finally:
             process.end()
+
+
+def end_own() -> None:
+    """End this process's own sidecar, where there is one; the next who needs one starts another."""
+    global _own
+    with _lock:
+        sidecar, _own = _own, None
+    if sidecar is not None:
+        sidecar._died()
 
 
 def _tell_of_restart(sidecar: Sidecar) -> None:

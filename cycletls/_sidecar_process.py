@@ -15,6 +15,8 @@ import signal
 import sys
 
 LINES = 5
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end it; who starts it may block them until it can remove what it leaves."""
 
 
 class Reply(ctypes.Structure):
@@ -42,6 +44,7 @@ def main(descriptor: int) -> None:
     _thread.start_new_thread(end_with, (library, serving.handle, served, leftover))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         outlive(descriptor, int(parent))
     except KeyboardInterrupt:
         pass
@@ -79,6 +82,10 @@ def end_with(library: ctypes.CDLL, handle: int, served: bytes, leftover: bytes) 
 def outlive(descriptor: int, parent: int) -> None:
     """Wait for the end of the one to end with."""
     if parent > 0:
+        if not hasattr(os, "pidfd_open"):
+            while os.getppid() == parent:
+                select.select([], [], [], 1)
+            return
         descriptor = os.pidfd_open(parent)
     watch = select.poll()
     if parent:

@@ -23,7 +23,7 @@ from servers import (
 )
 
 import cycletls
-from cycletls import _ffi
+from cycletls import _carriers, _ffi, _sidecar
 from cycletls._core import ask
 from cycletls.testing import capture_server
 
@@ -59,6 +59,7 @@ def nothing_stays_behind() -> Iterator[None]:
     before = held()
     yield
     cycletls.close_global_session()
+    _sidecar.end_own()
     assert settles(before)
 
 
@@ -72,6 +73,31 @@ def settles(before: dict[str, int]) -> bool:
         if time.monotonic() > end:
             return False
         time.sleep(0.01)
+
+
+CONTRACT = frozenset(
+    """test_async test_cancel test_cookies test_download test_failures test_headers test_redirects test_session
+    test_streaming test_uploads""".split()
+)
+"""What holds whichever way leads to the library: these tests run over both."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the contract twice."""
+    if metafunc.module.__name__ in CONTRACT and not metafunc.definition.get_closest_marker("in_process"):
+        metafunc.parametrize("carrier", ["ffi", "sidecar"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The way to the library where a test does not say it."""
+    way: str = getattr(request, "param", "ffi")
+    if way == "sidecar":
+        cycletls.close_global_session()
+        monkeypatch.setattr(_carriers, "current", _sidecar.own)
+    yield way
+    if way == "sidecar":
+        cycletls.close_global_session()
 
 
 def held() -> dict[str, int]:
