@@ -106,10 +106,10 @@ class _Socket:
 class _Line:
     """A connection that is used for one step at a time."""
 
-    __slots__ = ("_buffer", "_socket", "_tickets", "_view", "end")
+    __slots__ = ("_buffer", "_tickets", "_view", "end", "raw")
 
     def __init__(self, connection: _Socket) -> None:
-        self._socket = connection.raw
+        self.raw = connection.raw
         self.end = connection.end
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
@@ -120,9 +120,9 @@ class _Line:
         ticket = next(self._tickets)
         if len(step.data):
             for piece in orders(ticket, step):
-                self._socket.sendall(piece)
+                self.raw.sendall(piece)
         else:
-            self._socket.sendall(next(orders(ticket, step)))
+            self.raw.sendall(next(orders(ticket, step)))
         size = self._more(0)
         while (reply := arrived(self._buffer, 0, size)) is None or size < min(reply.body, len(self._buffer)):
             size += self._more(size)
@@ -155,13 +155,13 @@ class _Line:
 
     def _fill(self, room: memoryview, size: int) -> None:
         while size < len(room):
-            got = self._socket.recv_into(room[size:])
+            got = self.raw.recv_into(room[size:])
             if not got:
                 raise _Ended("the sidecar ended the connection")
             size += got
 
     def _more(self, size: int) -> int:
-        got = self._socket.recv_into(self._view[size:] if size else self._buffer)
+        got = self.raw.recv_into(self._view[size:] if size else self._buffer)
         if not got:
             raise _Ended("the sidecar ended the connection")
         return got
@@ -236,25 +236,21 @@ class Sidecar:
 
     def cancel(self, handle: int, /) -> None:
         """End an exchange, or what a cancel token was given to."""
-        self._tell(order(0, CANCEL, handle))
+        if self._dead is None:
+            with suppress(SidecarDied):
+                self.perform(Step(CANCEL, handle))
 
     def close(self, handle: int, /) -> None:
         """End a session, an exchange or a token; twice is harmless."""
-        self._tell(order(0, CLOSE, handle))
+        if self._dead is None:
+            with suppress(SidecarDied):  # so has what the handle named
+                self.perform(Step(CLOSE, handle))
 
     writable = staticmethod(_ffi.writable)
 
     def queue(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], object], /) -> SidecarQueue:
         """Return what works in the background of an event loop."""
         return SidecarQueue(self, self._connect(), loop, wake)
-
-    def _tell(self, message: bytes) -> None:
-        """Say what is not answered; when the sidecar has gone, so has what it is about."""
-        if self._dead is None:
-            try:
-                self._anchor.raw.sendall(message)
-            except OSError:
-                self._died()
 
     def _line(self) -> _Line:
         if self._dead is not None:

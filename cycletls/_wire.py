@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ._streams import Bytes
     from ._transfer import Done, Step
 
-# Verbs that are not answered, beside those of _transfer.
+# Verbs beside those of _transfer.
 CANCEL: Final = 256
 CLOSE: Final = 257
 MORE: Final = 258
 
-_ORDER: Final = Struct("<QQQII")
+_ORDER: Final = Struct("<QQQiI")
 _REPLY: Final = Struct("<QQqqiI")
 
 _PART: Final = 1 << 20

@@ -76,8 +76,8 @@ def settles(before: dict[str, int]) -> bool:
 
 
 CONTRACT = frozenset(
-    """test_async test_cancel test_cookies test_download test_failures test_headers test_redirects test_session
-    test_streaming test_uploads""".split()
+    """test_async test_cancel test_cookies test_download test_events test_failures test_headers test_redirects
+    test_session test_streaming test_uploads test_websocket""".split()
 )
 """What holds whichever way leads to the library: these tests run over both."""
 

@@ -27,6 +27,7 @@ SHOWN = {
     "proxy": "refused: http://127.0.0.1:1",
     "redirects": "302 -> ",
     "session": "same connection: True",
+    "sidecar": "through a sidecar: 200\nin the child, headers kept: yes",
     "stream": "lines, one by one: 20\nonly the first: 1000 bytes of 100000",
     "stream_upload": "lines that arrived: 1000",
     "threads": "answers: True",

@@ -144,5 +144,5 @@ def test_what_is_given_up_is_said() -> None:
     assert len(refused.stderr.splitlines()) == 1
     command = [*COMMAND, "--port", "0", "--idle-exit", "0.1"]
     served = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(served.stdout)["token"] is None
+    assert json.loads(served.stdout)["token_file"] is None
     assert "every program on this machine" in served.stderr

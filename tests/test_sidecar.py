@@ -89,10 +89,12 @@ def test_sessions_of_a_process_share_its_sidecar(httpbin: str, own: _sidecar.Sid
     assert _sidecar.own() is own
 
 
-def test_a_sidecar_is_small(own: _sidecar.Sidecar) -> None:
-    """No package of this or of another project is in it: less than 25 MiB."""
-    ask(own, 0, {"type": "stats"})
-    status = Path(f"/proc/{pid_of(own)}/status").read_text()
+def test_a_sidecar_is_small() -> None:
+    """No package of this or of another project is in it: less than 25 MiB when it begins."""
+    fresh = _sidecar._start()
+    ask(fresh, 0, {"type": "stats"})
+    status = Path(f"/proc/{pid_of(fresh)}/status").read_text()
+    fresh._end()
     assert int(status.partition("VmRSS:")[2].split()[0]) < 25 * 1024
 
 

@@ -77,29 +77,34 @@ func (c *connection) take(p []byte) error {
 	}
 	switch o.verb {
 	case verbCancel:
-		c.cancel(o.ticket, o.target)
+		if o.target == 0 {
+			c.cancel(o.ticket)
+			return nil
+		}
+		c.library.Cancel(o.target)
+		return c.done(o.ticket)
 	case verbClose:
 		c.library.Close(o.target)
+		return c.done(o.ticket)
 	case verbMore:
 		return c.gather(o.ticket, o.body)
-	default:
-		return c.begin(&o)
 	}
-	return nil
+	return c.begin(&o)
 }
 
 // cancel ends work by its ticket; what nobody knows any more has ended.
-func (c *connection) cancel(ticket, target uint64) {
-	if ticket != 0 {
-		c.mu.Lock()
-		t := c.tasks[ticket]
-		c.mu.Unlock()
-		if t == nil {
-			return
-		}
-		target = t.ticket
+func (c *connection) cancel(ticket uint64) {
+	c.mu.Lock()
+	t := c.tasks[ticket]
+	c.mu.Unlock()
+	if t != nil {
+		c.library.Cancel(t.ticket)
 	}
-	c.library.Cancel(target)
+}
+
+// done answers what nobody has to wait for.
+func (c *connection) done(ticket uint64) error {
+	return c.send(appendReply(nil, ticket, &library.Reply{Status: library.Done}))
 }
 
 var (

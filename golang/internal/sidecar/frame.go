@@ -13,10 +13,10 @@ import (
 // body. What came of it has the same form and the same ticket, and otherwise what
 // golang/cycletls.h calls a completion. cycletls/_wire.py is the other half.
 
-// Verbs beside those of package library, which have the numbers below. None of them
-// is answered.
+// Verbs beside those of package library, which have the numbers below. Those with a
+// target are answered: what comes after them must find it done.
 const (
-	verbCancel = 256 // with a ticket: that piece of work, else what the target names
+	verbCancel = 256 // what the target names, or where that is 0 the ticket's work
 	verbClose  = 257 // what the target names
 	verbMore   = 258 // a part of the body of the ticket's verb, which follows
 )
@@ -31,7 +31,7 @@ type order struct {
 	ticket  uint64 // chosen by the client
 	target  uint64
 	size    uint64 // credit: as many bytes of a body may be sent back
-	verb    uint32
+	verb    int32
 	message []byte
 	body    []byte
 }
@@ -46,7 +46,7 @@ func parseOrder(p []byte) (o order, err error) {
 	o.ticket = binary.LittleEndian.Uint64(p)
 	o.target = binary.LittleEndian.Uint64(p[8:])
 	o.size = binary.LittleEndian.Uint64(p[16:])
-	o.verb = binary.LittleEndian.Uint32(p[24:])
+	o.verb = int32(binary.LittleEndian.Uint32(p[24:]))
 	message := int64(binary.LittleEndian.Uint32(p[28:]))
 	rest := p[orderSize:]
 	if message > int64(len(rest)) {

@@ -117,7 +117,7 @@ func appendOrder(out []byte, o order) []byte {
 	out = binary.LittleEndian.AppendUint64(out, o.ticket)
 	out = binary.LittleEndian.AppendUint64(out, o.target)
 	out = binary.LittleEndian.AppendUint64(out, o.size)
-	out = binary.LittleEndian.AppendUint32(out, o.verb)
+	out = binary.LittleEndian.AppendUint32(out, uint32(o.verb))
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(o.message)))
 	return append(append(out, o.message...), o.body...)
 }
@@ -197,7 +197,7 @@ func plain(t *testing.T) string {
 
 func (p *peer) ask(ticket, target uint64, message []byte) answer {
 	p.Helper()
-	p.send(order{ticket: ticket, target: target, verb: uint32(library.VerbCall), message: message})
+	p.send(order{ticket: ticket, target: target, verb: int32(library.VerbCall), message: message})
 	return p.receive()
 }
 
