@@ -158,6 +158,9 @@ func defaults(t testing.TB) *envelope.Session {
 		Identity:              envelope.Identity{Profile: plainProfile(t)},
 		Redirects:             envelope.Redirects{Follow: true, Max: 10, AllowDowngrade: true},
 		EnableConnectionReuse: true,
+		MaxIdleConnections:    100,
+		MaxHeaderBytes:        256 << 10,
+		MaxInformational:      8,
 		MaxExpansion:          100,
 	}
 }

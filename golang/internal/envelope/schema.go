@@ -1,5 +1,5 @@
 // Package envelope is the one message schema between the core and whoever
-// drives it: Python through the C boundary today, a sidecar's client tomorrow.
+// drives it: Python through the C boundary, or a sidecar's client.
 // Every message is a msgpack map with a "type"; names are CycleTLS' own
 // (camelCase), durations are milliseconds, headers are ordered [name, value]
 // pairs. An unknown field is an error. cycletls/_envelope.py is the other half;
@@ -42,7 +42,7 @@ type Session struct {
 	EnableConnectionReuse bool
 	MaxConnections        int // open connections at once, 0 = no limit
 	MaxConnectionsPerHost int
-	MaxIdleConnections    int
+	MaxIdleConnections    int // 0 = none are kept
 	IdleTimeout           time.Duration
 
 	// Async: its exchanges run in the background (Submit), so that their waits
@@ -51,7 +51,7 @@ type Session struct {
 
 	MaxHeaderBytes   int64   // header block of a response
 	MaxInformational int     // 1xx responses before the final one
-	MaxExpansion     float64 // decoded : received bytes beyond ExpansionFloor
+	MaxExpansion     float64 // decoded : received bytes, for bodies beyond 10 MiB
 	MaxBodyBytes     int64   // body read into memory, decoded; 0 = no limit
 
 	CookieJar uint64 // handle of a session whose cookies this one shares; 0 = its own

@@ -64,7 +64,7 @@ func browserGet() *message.Request {
 }
 
 func benchmark(b *testing.B, conn wait.Conn) {
-	c := NewConn(conn, Config{})
+	c := NewConn(conn, limited)
 	ctx, req, p := wait.Background(), browserGet(), make([]byte, 1024)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -137,7 +137,7 @@ func BenchmarkChunked(b *testing.B) {
 	data := string(make([]byte, 4096))
 	conn := &endless{canned: canned{reply: []byte("1000\r\n" + data + "\r\n")}}
 	in := &input{raw: conn, ctx: wait.Background(), buf: make([]byte, bufferSize)}
-	body := newBody(in, chunked, message.UnknownLength, defaultMaxHeaderBytes)
+	body := newBody(in, chunked, message.UnknownLength, limited.MaxHeaderBytes)
 	p := make([]byte, 64<<10)
 	b.SetBytes(int64(len(p)))
 	b.ReportAllocs()

@@ -67,7 +67,7 @@ func TestBodyUntilCloseEndsOnlyWithTheConnectionsEnd(t *testing.T) {
 	equal(t, "length", head.Length, message.UnknownLength)
 	equal(t, "content", content, "hello")
 	for _, fate := range []error{syscall.ECONNRESET, io.ErrUnexpectedEOF} {
-		stream, err := NewConn(&doomed{canned{reply: []byte(reply)}, fate}, Config{}).Open(wait.Background())
+		stream, err := NewConn(&doomed{canned{reply: []byte(reply)}, fate}, limited).Open(wait.Background())
 		check(t, err)
 		check(t, stream.WriteHead(get()))
 		_, err = stream.ReadHead()

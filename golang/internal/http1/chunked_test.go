@@ -146,7 +146,7 @@ func TestEndlessTrailersAreBounded(t *testing.T) {
 		s.reply(chunkedHead + "0\r\n" + trailers)
 		_, _, err := s.exchange(get())
 		var limit limitError
-		if !errors.As(err, &limit) || limit.Limit != defaultMaxHeaderBytes {
+		if !errors.As(err, &limit) || limit.Limit != limited.MaxHeaderBytes {
 			t.Fatalf("got %v", err)
 		}
 	}

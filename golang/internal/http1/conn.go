@@ -20,32 +20,17 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
-// Config bounds what a server may send. Zero values mean the defaults.
+// Config bounds what a server may send.
 type Config struct {
 	// MaxHeaderBytes bounds a status line with its fields, and a trailer
-	// section: 256 KiB.
+	// section.
 	MaxHeaderBytes int64
-	// MaxInformational bounds the 1xx responses before the final one: 8.
+	// MaxInformational bounds the 1xx responses before the final one.
 	MaxInformational int
 	// JoinedBody is up to how many bytes a head and a body of known length
 	// leave in one write; a larger body begins with a write of its own. 0: as
 	// much as suits.
 	JoinedBody int
-}
-
-const (
-	defaultMaxHeaderBytes   = 256 << 10
-	defaultMaxInformational = 8
-)
-
-func (cfg Config) withDefaults() Config {
-	if cfg.MaxHeaderBytes <= 0 {
-		cfg.MaxHeaderBytes = defaultMaxHeaderBytes
-	}
-	if cfg.MaxInformational <= 0 {
-		cfg.MaxInformational = defaultMaxInformational
-	}
-	return cfg
 }
 
 // Conn carries one exchange after the other.
@@ -66,7 +51,7 @@ var _ message.Opener = (*Conn)(nil)
 
 // NewConn takes over c, on which nothing was sent yet.
 func NewConn(c wait.Conn, cfg Config) *Conn {
-	return &Conn{raw: c, cfg: cfg.withDefaults(), in: input{raw: c}}
+	return &Conn{raw: c, cfg: cfg, in: input{raw: c}}
 }
 
 // OnIdle sets what is called when an exchange has been closed. A connection

@@ -84,7 +84,7 @@ func TestExchangeAllocatesLittle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("sync.Pool drops items under the race detector")
 	}
-	conn := NewConn(&canned{reply: []byte("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\nhello")}, Config{})
+	conn := NewConn(&canned{reply: []byte("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\nhello")}, limited)
 	ctx, req, p := wait.Background(), get(), make([]byte, 64)
 	allocations := testing.AllocsPerRun(100, func() {
 		stream, err := conn.Open(ctx)

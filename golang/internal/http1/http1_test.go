@@ -20,7 +20,10 @@ type session struct {
 	idle   []bool // what OnIdle was told, in order
 }
 
-func newSession(t *testing.T) *session { return newSessionWith(t, Config{}) }
+// limited bounds what the servers of the tests send.
+var limited = Config{MaxHeaderBytes: 256 << 10, MaxInformational: 8}
+
+func newSession(t *testing.T) *session { return newSessionWith(t, limited) }
 
 func newSessionWith(t *testing.T, cfg Config) *session {
 	t.Helper()

@@ -108,10 +108,10 @@ func TestEndlessHeadIsBounded(t *testing.T) {
 		s.reply(endless)
 		_, _, err := s.exchange(get())
 		var limit limitError
-		if !errors.As(err, &limit) || limit.Limit != defaultMaxHeaderBytes {
+		if !errors.As(err, &limit) || limit.Limit != limited.MaxHeaderBytes {
 			t.Fatalf("got %v", err)
 		}
-		if left := s.client.Buffered(); left < len(endless)-2*defaultMaxHeaderBytes {
+		if left := s.client.Buffered(); left < len(endless)-2*int(limited.MaxHeaderBytes) {
 			t.Errorf("read %d bytes before giving up", len(endless)-left)
 		}
 		s.expectIdle(false)
@@ -143,12 +143,12 @@ func TestInformationalResponsesAreDropped(t *testing.T) {
 
 // TestEndlessInformationalResponsesAreBounded (safety case 41).
 func TestEndlessInformationalResponsesAreBounded(t *testing.T) {
-	for _, count := range []int{defaultMaxInformational, defaultMaxInformational + 1} {
+	for _, count := range []int{limited.MaxInformational, limited.MaxInformational + 1} {
 		s := newSession(t)
 		s.reply(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", count) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 		_, _, err := s.exchange(get())
 		var limit limitError
-		if refused := errors.As(err, &limit); refused != (count > defaultMaxInformational) {
+		if refused := errors.As(err, &limit); refused != (count > limited.MaxInformational) {
 			t.Errorf("%d informational responses: %v", count, err)
 		}
 	}
@@ -225,7 +225,7 @@ func TestDrippingHeadCannotOutliveTheTotal(t *testing.T) {
 // TestServerThatNeverPausesCannotOutliveTheTotal: no read ever waits.
 func TestServerThatNeverPausesCannotOutliveTheTotal(t *testing.T) {
 	server := &endless{canned: canned{reply: []byte("HTTP/1.1 103 Early Hints\r\n\r\n")}}
-	conn := NewConn(server, Config{MaxInformational: math.MaxInt})
+	conn := NewConn(server, Config{MaxHeaderBytes: limited.MaxHeaderBytes, MaxInformational: math.MaxInt})
 	stream, err := conn.Open(wait.New(wait.Limits{wait.Total: 10 * time.Millisecond}, nil))
 	check(t, err)
 	check(t, stream.WriteHead(get()))

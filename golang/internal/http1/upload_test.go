@@ -31,7 +31,9 @@ func TestHeadAndSmallBodyLeaveInOneWrite(t *testing.T) {
 func TestBodyLeavesApart(t *testing.T) {
 	const request = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"
 	for limit, writes := range map[int]int{0: 1, len(request): 1, len(request) - 1: 2} {
-		s := newSessionWith(t, Config{JoinedBody: limit})
+		cfg := limited
+		cfg.JoinedBody = limit
+		s := newSessionWith(t, cfg)
 		stream := s.start(post(5))
 		_, err := stream.Write([]byte("hello"))
 		check(t, err)

@@ -37,38 +37,13 @@ type Config struct {
 	UrgencyWeights []int
 	DataSize       int // most content of a DATA frame; 0: 16384
 	Upload         *Upload
-	FirstStreamID  uint32 // 0: 1
-	PseudoOrder    string // of m(ethod), a(uthority), s(cheme), p(ath); "": "masp"
+	FirstStreamID  uint32
+	PseudoOrder    string // of m(ethod), a(uthority), s(cheme), p(ath)
 	HPACK          hpack.Policy
 	SilentClose    bool // no GOAWAY where nothing is wrong
 
-	MaxHeaderBytes   int64 // of a header or trailer section, counted as RFC 9113 section 10.5.1 does; 0: 256 KiB
-	MaxInformational int   // 1xx responses before the final one; 0: 8
-}
-
-const (
-	defaultMaxHeaderBytes   = 256 << 10
-	defaultMaxInformational = 8
-	defaultPseudoOrder      = "masp"
-)
-
-func (c Config) withDefaults() Config {
-	if c.FirstStreamID == 0 {
-		c.FirstStreamID = 1
-	}
-	if c.DataSize == 0 {
-		c.DataSize = dataSize
-	}
-	if c.PseudoOrder == "" {
-		c.PseudoOrder = defaultPseudoOrder
-	}
-	if c.MaxHeaderBytes == 0 {
-		c.MaxHeaderBytes = defaultMaxHeaderBytes
-	}
-	if c.MaxInformational == 0 {
-		c.MaxInformational = defaultMaxInformational
-	}
-	return c
+	MaxHeaderBytes   int64 // of a header or trailer section, counted as RFC 9113 section 10.5.1 does
+	MaxInformational int   // 1xx responses before the final one
 }
 
 // setting returns what we announce; the last of several counts.

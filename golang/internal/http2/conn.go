@@ -74,7 +74,6 @@ const unknownStreams = 100
 // NewConn begins a connection. What opens it on the wire leaves with the first
 // request, in a record of its own.
 func NewConn(nc wait.Conn, cfg Config) *Conn {
-	cfg = cfg.withDefaults()
 	c := &Conn{
 		nc:      nc,
 		cfg:     cfg,

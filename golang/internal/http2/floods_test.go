@@ -103,7 +103,7 @@ func TestOverlongFieldIsCutOff(t *testing.T) {
 func TestInformationalFloodIsCutOff(t *testing.T) {
 	c := against(t, chrome, nil, func(p *peer) {
 		stream := p.request()
-		for range defaultMaxInformational + 1 {
+		for range chrome.MaxInformational + 1 {
 			p.respond(stream, false, ":status", "103", "link", "</a>")
 		}
 		p.answerAll()

@@ -14,7 +14,9 @@ import (
 )
 
 // small is a client with windows small enough to be filled by a few frames.
-var small = Config{Settings: []Setting{{2, 0}, {4, 20000}}}
+var small = Config{
+	Settings: []Setting{{2, 0}, {4, 20000}}, FirstStreamID: 1, PseudoOrder: "masp", MaxHeaderBytes: 256 << 10, MaxInformational: 8,
+}
 
 // A window is granted anew when half of it has been read, for the connection
 // and for the stream.

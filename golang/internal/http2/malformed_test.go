@@ -192,7 +192,8 @@ func TestLostConnectionIsNoEnd(t *testing.T) {
 
 // A client that did not forbid pushes refuses each, and keeps the table in step.
 func TestPushesAreRefused(t *testing.T) {
-	cfg := Config{Settings: []Setting{{4, 1 << 20}}}
+	cfg := small
+	cfg.Settings = []Setting{{4, 1 << 20}}
 	c := against(t, cfg, nil, func(p *peer) {
 		stream := p.request()
 		p.must(p.WritePushPromise(xhttp2.PushPromiseParam{

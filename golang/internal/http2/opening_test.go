@@ -82,7 +82,9 @@ func TestOpensLikeFirefox(t *testing.T) {
 
 // PRIORITY frames leave before the first request, as older Firefoxes send them.
 func TestPriorityFramesLeaveFirst(t *testing.T) {
-	cfg := Config{Priorities: []PriorityFrame{{3, Priority{Weight: 201}}, {5, Priority{Weight: 101, Dep: 3, Exclusive: true}}}}
+	cfg := small
+	cfg.Settings = nil
+	cfg.Priorities = []PriorityFrame{{3, Priority{Weight: 201}}, {5, Priority{Weight: 101, Dep: 3, Exclusive: true}}}
 	sent, _ := firstBytes(t, cfg, get("/"))
 	wantBytes(t, sent[:len(preface)+9+28], prefaceHex, "000000 04 00 00000000",
 		"000005 02 00 00000003 00000000 c8", "000005 02 00 00000005 80000003 64")

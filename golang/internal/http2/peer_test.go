@@ -21,7 +21,11 @@ var chrome = Config{
 	Settings:        []Setting{{1, 65536}, {2, 0}, {4, 6291456}, {6, 262144}},
 	WindowUpdate:    15663105,
 	HeadersPriority: &Priority{Weight: 256, Exclusive: true},
+	FirstStreamID:   1,
+	PseudoOrder:     "masp",
 	HPACK:           hpack.Quiche,
+
+	MaxHeaderBytes: 256 << 10, MaxInformational: 8,
 }
 
 // peer is a server that does what a script says, rules or no rules.

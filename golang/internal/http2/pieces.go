@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
@@ -30,7 +31,7 @@ type pieces struct {
 }
 
 func newPieces(c *Config, req *message.Request) pieces {
-	p := pieces{size: c.DataSize, upload: c.Upload}
+	p := pieces{size: cmp.Or(c.DataSize, dataSize), upload: c.Upload}
 	if p.upload != nil {
 		p.at = headLength(req)
 	}

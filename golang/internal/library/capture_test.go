@@ -47,7 +47,7 @@ func (b *bench) ask(target uint64, m any) any {
 
 // session makes a client with a profile's document.
 func (b *bench) session(document string, change func(*envelope.Session)) uint64 {
-	m := &envelope.Session{CAFile: b.caFile, EnableConnectionReuse: true, MaxHeaderBytes: 1 << 18, MaxInformational: 8, MaxExpansion: 100}
+	m := &envelope.Session{CAFile: b.caFile, EnableConnectionReuse: true, MaxIdleConnections: 100, MaxHeaderBytes: 1 << 18, MaxInformational: 8, MaxExpansion: 100}
 	m.Redirects = envelope.Redirects{Follow: true, Max: 1}
 	m.Profile = document
 	if change != nil {

@@ -33,6 +33,7 @@ func lead(t *testing.T, url, replies string, to Destination, head Head) led {
 	server.Write([]byte(replies))
 	server.CloseWrite()
 	ctx := wait.New(wait.Limits{wait.Connect: 10 * time.Second}, nil).Within(wait.Connect)
+	head.Limits = http1.Config{MaxHeaderBytes: 256 << 10, MaxInformational: 8}
 	got := led{err: p.Lead(ctx, client, to, head)}
 	sent := make([]byte, server.Buffered())
 	io.ReadFull(server, sent)
@@ -164,7 +165,7 @@ func TestConnectRepliesAreBounded(t *testing.T) {
 		"early bytes":             {ok + "HTTP/1.1 200 OK\r\n\r\n", true},
 		"framing that is ignored": {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", false},
 	} {
-		got := lead(t, "http://p", c.replies, named, Head{Limits: http1.Config{}})
+		got := lead(t, "http://p", c.replies, named, Head{})
 		var refused *Error
 		if failed := errors.As(got.err, &refused); failed != c.fails || !failed && got.err != nil {
 			t.Errorf("%s: %v", name, got.err)

@@ -40,7 +40,7 @@ func (p *Pool) keep(c *connection) {
 	c.idle, c.idleSince = true, time.Now()
 	c.host.idle = append(c.host.idle, c)
 	p.idle.push(c)
-	if p.config.MaxIdle > 0 && p.idle.length > p.config.MaxIdle {
+	if p.idle.length > p.config.MaxIdle {
 		p.evict(p.idle.oldest)
 	}
 	p.startJanitor()

@@ -219,7 +219,9 @@ func askFor(t *testing.T, root *authority, r *relay, client given, choice finger
 	if err != nil {
 		t.Fatalf("%s: %v", client.Client, err)
 	}
-	p := NewPool(Config{Reuse: true, Profile: chosen, TLS: root.trusting()})
+	config := testConfig()
+	config.Profile, config.TLS = chosen, root.trusting()
+	p := NewPool(config)
 	defer p.Close()
 	e, err := start(patient(), p, Origin{Scheme: "https", Host: "localhost", Port: uint16(r.Addr().(*net.TCPAddr).Port)}, true)
 	if err != nil {

@@ -363,13 +363,6 @@ func (p *Pool) Connections() int {
 	return p.open
 }
 
-// CloseIdle closes the connections that nobody uses.
-func (p *Pool) CloseIdle() {
-	p.mu.Lock()
-	defer p.unlock()
-	p.evictAll()
-}
-
 // Close closes the idle connections, and the others when their exchanges end.
 // Nothing can be opened any more; who waits gets ErrClosed.
 func (p *Pool) Close() {

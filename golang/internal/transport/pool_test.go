@@ -14,16 +14,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/http1"
+	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
+
+// testConfig keeps connections, and bounds what servers send.
+func testConfig() Config {
+	return Config{
+		Reuse: true, MaxIdle: 100,
+		HTTP1: http1.Config{MaxHeaderBytes: 256 << 10, MaxInformational: 8},
+		HTTP2: http2.Config{FirstStreamID: 1, PseudoOrder: "masp", MaxHeaderBytes: 256 << 10, MaxInformational: 8},
+	}
+}
 
 // newTestPool returns a pool that keeps connections, and closes it at the end.
 // Afterwards nothing may be left of it.
 func newTestPool(t *testing.T, change func(*Config)) *Pool {
 	t.Helper()
 	before := descriptors(t)
-	config := Config{Reuse: true}
+	config := testConfig()
 	if change != nil {
 		change(&config)
 	}
@@ -435,26 +446,6 @@ func serveForever(listener net.Listener) {
 	}
 }
 
-// TestCloseIdleSparesTheOthers.
-func TestCloseIdleSparesTheOthers(t *testing.T) {
-	origin, _ := webServer(t)
-	p := newTestPool(t, nil)
-	idle, busy := mustStart(t, p, origin), mustStart(t, p, origin)
-	if err := idle.finish(); err != nil {
-		t.Fatal(err)
-	}
-	p.CloseIdle()
-	if n := p.Connections(); n != 1 {
-		t.Errorf("%d connections", n)
-	}
-	if err := busy.finish(); err != nil {
-		t.Error(err)
-	}
-	if about := mustGet(t, p, origin); about.ID != busy.about.ID {
-		t.Errorf("got %+v", about)
-	}
-}
-
 // TestCloseEndsWaitsAndLetsExchangesEnd: who waits for a connection is told,
 // who has one keeps it to the end.
 func TestCloseEndsWaitsAndLetsExchangesEnd(t *testing.T) {
@@ -591,6 +582,18 @@ func TestErrorsNameTheHost(t *testing.T) {
 	want := fmt.Sprintf("connect to dead.test:%d: 127.0.0.1:%d: ", port, port)
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestNothingIsKeptWhereNothingMayBeIdle: each exchange makes a connection and
+// leaves none.
+func TestNothingIsKeptWhereNothingMayBeIdle(t *testing.T) {
+	origin, _ := webServer(t)
+	p := newTestPool(t, func(c *Config) { c.MaxIdle = 0 })
+	for range 2 {
+		if about := mustGet(t, p, origin); about.Reused || p.Connections() != 0 {
+			t.Errorf("reused %v, %d connections", about.Reused, p.Connections())
+		}
 	}
 }
 

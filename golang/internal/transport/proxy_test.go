@@ -331,7 +331,9 @@ func TestPrivateDestinationsBehindAProxyAreRefused(t *testing.T) {
 			"127.0.0.1": true, "::1": true, "localhost": true, "169.254.169.254": true, "fixed.test": true, "192.88.100.1": false,
 		} {
 			for _, forward := range []bool{false, true} {
-				p := NewPool(Config{BlockPrivate: true, Resolve: map[string]string{"fixed.test": "10.0.0.1"}})
+				config := testConfig()
+				config.Reuse, config.BlockPrivate, config.Resolve = false, true, map[string]string{"fixed.test": "10.0.0.1"}
+				p := NewPool(config)
 				o := Origin{Scheme: "http", Host: host, Port: 80, Proxy: relay.at(t, scheme, "")}
 				o.Forward = forward && o.Proxy.Forwards()
 				_, err := get(wait.Background(), p, o)

@@ -18,7 +18,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/proxy"
 )
 
-// Config is how a session connects. Limits of zero mean none.
+// Config is how a session connects. Limits of zero mean none, but for MaxIdle.
 type Config struct {
 	Profile    *fingerprint.Profile
 	TLS        TLSConfig
@@ -34,7 +34,7 @@ type Config struct {
 	Reuse          bool // keep connections for the next exchange
 	MaxConnections int  // open at once
 	MaxPerHost     int  // open at once to one origin
-	MaxIdle        int  // kept idle; beyond it the longest unused is closed
+	MaxIdle        int  // kept idle, 0 = none; beyond it the longest unused is closed
 	IdleTimeout    time.Duration
 
 	// Async: exchanges run in goroutines, so waits belong to Go's network poller

@@ -39,6 +39,9 @@ func defaults(t *testing.T) *envelope.Session {
 		Identity:              envelope.Identity{Profile: plain, Bases: []string{firefox, plain}},
 		Redirects:             envelope.Redirects{Follow: true, Max: 10},
 		EnableConnectionReuse: true,
+		MaxIdleConnections:    100,
+		MaxHeaderBytes:        256 << 10,
+		MaxInformational:      8,
 		MaxExpansion:          100,
 	}
 }
