@@ -152,9 +152,8 @@ func transportConfig(config *envelope.Session, profile *fingerprint.Profile) (tr
 	return connecting, nil
 }
 
-var policies = map[string]hpack.Policy{"plain": hpack.Plain, "quiche": hpack.Quiche, "gecko": hpack.Gecko}
-
 func http2Config(config *envelope.Session, profile *fingerprint.HTTP2) http2.Config {
+	policy, _ := hpack.ParsePolicy(profile.HPACK) // the profile has been checked
 	c := http2.Config{
 		WindowUpdate:     profile.WindowUpdate,
 		StreamWindow:     profile.StreamWindow,
@@ -164,7 +163,7 @@ func http2Config(config *envelope.Session, profile *fingerprint.HTTP2) http2.Con
 		SilentClose:      profile.SilentClose,
 		FirstStreamID:    profile.FirstStreamID,
 		PseudoOrder:      profile.PseudoOrder,
-		HPACK:            policies[profile.HPACK],
+		HPACK:            policy,
 		MaxHeaderBytes:   config.MaxHeaderBytes,
 		MaxInformational: config.MaxInformational,
 	}

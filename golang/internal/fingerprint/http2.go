@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/cycletls/cycletls/golang/internal/hpack"
 )
 
 // HTTP2 is how a client opens an HTTP/2 connection (RFC 9113) and writes its
@@ -66,15 +68,16 @@ func (h *HTTP2) check() error {
 		h.PseudoOrder = "masp"
 	}
 	if h.HPACK == "" {
-		h.HPACK = "plain"
+		h.HPACK = hpack.Plain.String()
+	}
+	if _, err := hpack.ParsePolicy(h.HPACK); err != nil {
+		return fmt.Errorf("http2.hpack: %w", err)
 	}
 	switch {
 	case h.FirstStreamID%2 == 0:
 		return errors.New("http2.first_stream_id: a client's streams have odd numbers (RFC 9113 section 5.1.1)")
 	case !isPermutation(h.PseudoOrder, "masp"):
 		return fmt.Errorf("http2.pseudo_order: %q does not name m, a, s and p once each", h.PseudoOrder)
-	case h.HPACK != "quiche" && h.HPACK != "gecko" && h.HPACK != "plain":
-		return fmt.Errorf("http2.hpack: %q is none of quiche, gecko and plain", h.HPACK)
 	case h.WindowUpdate > maxWindow-defaultWindow:
 		return errors.New("http2.window_update: the window would pass 2^31-1 (RFC 9113 section 6.9.1)")
 	case h.DataSize < 0 || h.DataSize > maxDataSize:

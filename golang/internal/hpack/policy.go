@@ -71,7 +71,7 @@ func ParsePolicy(name string) (Policy, error) {
 			return Policy(policy), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown HPACK policy %q", name)
+	return 0, fmt.Errorf("%q is none of %s, %s and %s", name, Plain, Quiche, Gecko)
 }
 
 func representPlain(string, string, uint32) representation { return remembered }
