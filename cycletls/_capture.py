@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _carriers
 from ._core import ask
+from ._envelope import milliseconds
 from ._exceptions import SessionClosed
 from ._headers import Headers
 
@@ -185,7 +186,7 @@ class CaptureServer:
             raise SessionClosed("the capture server was closed")
         message: dict[str, Any] = {"type": "captured"}
         if requests or target:
-            message |= {"requests": requests, "target": target, "timeout": max(round(timeout * 1000), 1)}
+            message |= {"requests": requests, "target": target, "timeout": milliseconds(timeout)}
         text: str = ask(self._carrier, self._handle, message)["text"]
         return text
 

@@ -61,7 +61,7 @@ def session_message(options: Options, headers: Changes, jar: int, background: bo
         "maxConnections": options.max_connections or 0,
         "maxConnectionsPerHost": options.max_connections_per_host or 0,
         "maxIdleConnections": options.max_idle_connections,
-        "idleTimeout": _milliseconds(options.idle_timeout),
+        "idleTimeout": milliseconds(options.idle_timeout),
         "maxHeaderBytes": options.max_header_bytes,
         "maxInformational": options.max_informational,
         "maxExpansion": options.max_expansion,
@@ -102,7 +102,7 @@ def node_message(options: Options, address: str, idle_exit: float | None) -> Mes
     del defaults["type"]
     message: Message = {"type": "serve", "address": address, "node": {**defaults, "bases": base_documents()}}
     if idle_exit is not None:
-        message["idleExit"] = _milliseconds(idle_exit)
+        message["idleExit"] = milliseconds(idle_exit)
     return message
 
 
@@ -140,7 +140,7 @@ def request_message(
     if body is not None:
         message["body"] = _body(body)
         if options.expect_continue is not None:
-            message["expectContinue"] = _milliseconds(options.expect_continue)
+            message["expectContinue"] = milliseconds(options.expect_continue)
     if options.stream:
         message["streamed"] = True
     if not options.decode_content:
@@ -184,7 +184,7 @@ def set_total_timeout(message: Message, timeout: Timeouts, spent: float) -> None
     """Take the seconds that earlier hops have spent off the limit of a request."""
     timeouts = _timeouts(timeout)
     if timeout.total is not None:
-        timeouts["total"] = _milliseconds(max(timeout.total - spent, 0))
+        timeouts["total"] = milliseconds(max(timeout.total - spent, 0))
     message["timeouts"] = timeouts
 
 
@@ -222,14 +222,14 @@ def seconds(milliseconds: float) -> float:
     return milliseconds / 1000
 
 
-def _milliseconds(seconds: float) -> int:
-    """Convert a duration for the core, where 0 would mean for ever."""
-    return max(round(seconds * 1000), 1)
+def milliseconds(seconds: float | None) -> int:
+    """Convert a duration for the core, where 0 means that there is none."""
+    return 0 if seconds is None else max(round(seconds * 1000), 1)
 
 
 def _timeouts(timeout: Timeouts) -> Message:
     limits = {name: getattr(timeout, name) for name in Timeouts.__slots__}
-    return {name: 0 if limit is None else _milliseconds(limit) for name, limit in limits.items()}
+    return {name: milliseconds(limit) for name, limit in limits.items()}
 
 
 def _redirects(options: Options) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._envelope import milliseconds
 from ._exceptions import InvalidOption, UnknownOption
 from ._timeouts import LONGEST
 from ._transfer import Outcome
@@ -104,11 +105,6 @@ def taken(options: WebSocketOptions | EventOptions, given: Mapping[str, Any]) ->
     if "stream" in rest:
         raise UnknownOption("stream= is an option of a request, not of a WebSocket or a stream of events")
     return rest
-
-
-def milliseconds(seconds: float | None) -> int:
-    """Convert a duration for the core, where 0 means none."""
-    return 0 if seconds is None else max(round(seconds * 1000), 1)
 
 
 class Kept:

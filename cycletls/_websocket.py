@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ._core import failure, unpack
+from ._envelope import milliseconds
 from ._exceptions import ReadTimeout, WebSocketClosed, WebSocketError, WebSocketHandshakeError
-from ._live import Kept, milliseconds
+from ._live import Kept
 from ._transfer import BINARY, FLUSH, GOODBYE, IS_TEXT, NOT_YET, PENDING, PING, READ, RECEIVE, TEXT, Step
 
 TYPE_CHECKING = False
