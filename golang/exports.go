@@ -16,6 +16,10 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/library"
 )
 
+// The numbers of the verbs are those of the header: both lists have no gaps, so
+// that the last one tells.
+var _ = [1]struct{}{}[C.CYCLETLS_FLUSH-library.VerbFlush]
+
 // cycletls_version returns the version the library was built as; the caller
 // frees it.
 //

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -14,7 +15,7 @@ import msgpack
 import pytest
 
 import cycletls
-from cycletls import _ffi
+from cycletls import _ffi, _transfer
 
 ROOT = Path(cycletls.__file__).parent.parent
 
@@ -35,6 +36,14 @@ def ok(finished: subprocess.CompletedProcess[str]) -> str:
     """The output of a script that must have gone well."""
     assert finished.returncode == 0, f"status {finished.returncode}\n{finished.stdout}{finished.stderr}"
     return finished.stdout
+
+
+def test_verbs_have_the_numbers_of_the_header() -> None:
+    """Python, like Go, calls each verb by the number that golang/cycletls.h gives it."""
+    [verbs] = re.findall(r"enum \{(.*?)\}", (ROOT / "golang" / "cycletls.h").read_text(), re.DOTALL)
+    names = re.findall(r"CYCLETLS_(\w+)", verbs)
+    assert names[0] == "CALL"
+    assert [getattr(_transfer, name) for name in names] == list(range(1, len(names) + 1))
 
 
 def test_import_starts_no_go_and_loads_nothing_heavy() -> None:
