@@ -458,6 +458,19 @@ def test_limits(client: cycletls.CycleTLS, url: str) -> None:
             assert caught.value.code == 1009
 
 
+def test_a_message_may_not_expand_without_measure(client: cycletls.CycleTLS, url: str) -> None:
+    """A bomb within max_message_bytes closes with 1009, unless max_expansion allows it."""
+    bomb = bytes(12 << 20)
+    with client.websocket(url) as ws:
+        ws.send(bomb)
+        with pytest.raises(cycletls.WebSocketClosed) as caught:
+            ws.recv(timeout=10)
+        assert caught.value.code == 1009
+    with client.websocket(url, max_expansion=10_000) as ws:
+        ws.send(bomb)
+        assert ws.recv(timeout=10) == bomb
+
+
 def test_cancel_token_and_closing_the_client(url: str) -> None:
     """Both end a wait for a message."""
     token = cycletls.CancelToken()

@@ -141,12 +141,15 @@ func TestBodyIsNotSentWhenTheServerDeclinesIt(t *testing.T) {
 			t.Errorf("unwanted: %v, sent %q with %q", unwanted, got.body, got.field("Expect"))
 		}
 	}
-	s, w := onWire(t, defaults(t), inTurn())
-	r := get(url)
-	r.ExpectContinue = time.Second
-	must(t, s, r, "")
-	if w.last().Fields.Has("Expect") {
-		t.Error("Expect without a body")
+	empty := post(url)
+	empty.Body = &envelope.Body{}
+	for _, r := range []*envelope.Request{get(url), empty} {
+		s, w := onWire(t, defaults(t), inTurn())
+		r.ExpectContinue = time.Second
+		must(t, s, r, "")
+		if w.last().Fields.Has("Expect") {
+			t.Errorf("%s: Expect without content", r.Method)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 )
 
@@ -61,23 +63,8 @@ func hostIn(changes []envelope.HeaderChange) (found string, err error) {
 	return found, nil
 }
 
-var tokenBytes = func() (is [256]bool) {
-	for c := range is {
-		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-		is[c] = c < 0x80 && (alphanumeric || strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0)
-	}
-	return is
-}()
-
 // isToken is RFC 9110 section 5.6.2.
-func isToken(text string) bool {
-	for i := range len(text) {
-		if !tokenBytes[text[i]] {
-			return false
-		}
-	}
-	return text != ""
-}
+func isToken(text string) bool { return httpguts.ValidHeaderFieldName(text) }
 
 // same compares field names.
 func same(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

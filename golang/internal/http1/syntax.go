@@ -1,6 +1,10 @@
 package http1
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
 
 // byteSet holds the bytes that a part of the grammar is made of.
 type byteSet [256]bool
@@ -14,10 +18,6 @@ func bytesWhere(in func(c byte) bool) *byteSet {
 }
 
 var (
-	// tokenBytes make methods and field names (RFC 9110 section 5.6.2).
-	tokenBytes = bytesWhere(func(c byte) bool {
-		return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-	})
 	// textBytes make field values and reason phrases (RFC 9110 section 5.5). It
 	// lets recipients keep control characters other than CR, LF and NUL; we do
 	// not, as llhttp, which no server can afford to break with.
@@ -26,10 +26,6 @@ var (
 	// (RFC 9112 section 3.2).
 	targetBytes = bytesWhere(func(c byte) bool { return c > ' ' && c < 0x7f && c != '#' })
 )
-
-func isAlphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
 
 // spans reports whether s consists of the set's bytes.
 func (set *byteSet) spans(s string) bool {
@@ -41,7 +37,8 @@ func (set *byteSet) spans(s string) bool {
 	return true
 }
 
-func isToken(s string) bool { return s != "" && tokenBytes.spans(s) }
+// isToken: methods and field names are tokens (RFC 9110 section 5.6.2).
+func isToken(s string) bool { return httpguts.ValidHeaderFieldName(s) }
 
 // trimSpace removes optional whitespace (RFC 9110 section 5.6.3).
 func trimSpace(s string) string {
