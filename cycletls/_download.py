@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
+from ._exceptions import ProtocolError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +70,7 @@ class Download:
 
         Raises:
             HTTPError: the response is one of an error.
+            ProtocolError: it is a part, which nobody has asked for.
         """
         if response.status_code == _NOT_SATISFIABLE and self._done:
             self._forget()
@@ -75,6 +78,8 @@ class Download:
         response.raise_for_status()
         if response.status_code != _PARTIAL:
             self._done = 0
+        elif not self._done:  # asking anew would go on for ever
+            raise ProtocolError("the server sends a part where the whole was asked for", request=response.request)
         elif not self._continues(response):
             self._forget()
             return False

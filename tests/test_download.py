@@ -115,6 +115,32 @@ def test_another_file_begins_anew(download: Callable[..., cycletls.Response], tm
     assert (tmp_path / "f").read_bytes() == BODY[::-1]
 
 
+def test_a_part_of_another_file_begins_anew(download: Callable[..., cycletls.Response], tmp_path: Path) -> None:
+    """A server that passes over If-Range and sends a part of what it has by now: nothing of that is kept."""
+
+    def play(peer: Peer) -> None:
+        peer.read_head()
+        part = f"bytes 1000-{len(BODY) - 1}/{len(BODY)}"
+        peer.send(f'HTTP/1.1 206 Partial Content\r\nETag: "2"\r\nContent-Range: {part}\r\n\r\nother'.encode())
+
+    with ScriptedServer(Files(breaks=1000), play, Files()) as server:
+        with pytest.raises(cycletls.IncompleteRead):
+            download(server.url, tmp_path / "f", resume=True)
+        download(server.url, tmp_path / "f", resume=True)
+    assert (tmp_path / "f").read_bytes() == BODY
+
+
+def test_a_part_that_nobody_asked_for_is_an_error(download: Callable[..., cycletls.Response], tmp_path: Path) -> None:
+    """It is not asked for anew for ever."""
+    part = b'HTTP/1.1 206 Partial Content\r\nETag: "1"\r\nContent-Range: bytes 0-2/9\r\nContent-Length: 3\r\n\r\nabc'
+    for resume in (False, True):
+        with ScriptedServer(lambda peer: peer.read_head() and peer.send(part)) as server:
+            with pytest.raises(cycletls.ProtocolError, match="a part where the whole was asked for"):
+                download(server.url, tmp_path / "f", resume=resume)
+            assert server.connections == 1
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("files", [Files(ranges=False), Files(tag='W/"1"')], ids=["no ranges", "weak tag"])
 def test_where_it_cannot_go_on_it_begins_anew(
     download: Callable[..., cycletls.Response], tmp_path: Path, files: Files
