@@ -21,7 +21,7 @@ from cycletls._envelope import (
     session_message,
     set_total_timeout,
 )
-from cycletls._options import Options
+from cycletls._options import CONNECTION, NAMES, REQUEST_ONLY, SESSION_ONLY, Options
 from cycletls._profiles import resolve_name
 from cycletls._proxies import parse_proxies
 from cycletls._request import Request
@@ -140,6 +140,48 @@ def test_a_session_with_everything_has_every_field(tmp_path: Path) -> None:
     expected["proxies"] = expected["proxies"][:1]
     del expected["bases"]  # instead of a profile, see below
     assert listed(message) == expected
+
+
+CONNECTING: Any = {
+    "profile": "{}",
+    "ja3": "771,4865,0,29,0",
+    "ja4r": "t12i010000_002f_",
+    "http2_fingerprint": "|00|0|m,a,s,p",
+    "disable_grease": True,
+    "server_name": "inner.example",
+    "verify": False,
+    "cert": ("c.pem",),
+    "min_tls": "1.3",
+    "force_http1": True,
+    "resolve": (("example.org", "127.0.0.1"),),
+    "block_private": True,
+    "local_address": "127.0.0.2",
+    "proxy": parse_proxies("http://h"),
+    "enable_connection_reuse": False,
+    "max_header_bytes": 1,
+    "max_informational": 1,
+    "max_expansion": 1.0,
+    "max_body_bytes": 1,
+}
+"""A value other than the default for each option that only the core's session can be told."""
+
+
+@pytest.mark.parametrize("name", CONNECTING)
+def test_what_no_request_can_tell_is_of_its_connection(name: str) -> None:
+    """An option that the core's session knows alone must make another session, or a request would say it in vain."""
+    options = Options({name: CONNECTING[name]})
+    assert session_message(options, (), 0, False) != session_message(Options({}), (), 0, False)
+    told = request_message("GET", "u", options, Options({}), (), (), None)
+    assert told == request_message("GET", "u", Options({}), Options({}), (), (), None)
+    assert name in CONNECTION
+
+
+def test_an_option_is_of_the_connection_or_told_with_the_request() -> None:
+    """There is no third kind among those that both a session and a request can say."""
+    redirects = {"allow_redirects", "max_redirects", "allow_downgrade"}
+    told = {"headers", "header_order", "user_agent", "cookies", "auth", "hooks", "timeout", *redirects}
+    assert NAMES - REQUEST_ONLY - SESSION_ONLY == CONNECTION | told
+    assert CONNECTING.keys() | {"trust_env"} == CONNECTION  # and that shows only where there are proxies
 
 
 def test_bases_stand_in_for_a_profile_that_was_not_said() -> None:
