@@ -126,6 +126,22 @@ def test_a_truncated_body_is_an_error(colour: str) -> None:
         collect(colour, server.url, lambda r: r.iter_bytes())
 
 
+def test_an_error_ends_the_response(scripted: type[ScriptedServer]) -> None:
+    """It is closed without anybody's doing, and what is asked of it afterwards says so."""
+
+    def play(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+
+    with scripted(play) as server, CycleTLS() as client:
+        response = client.stream("GET", server.url)
+        with pytest.raises(cycletls.IncompleteRead):
+            response.read()
+        assert response.is_closed
+        with pytest.raises(cycletls.StreamClosed):
+            response.read(1)
+
+
 def hung_up() -> tuple[Callable[[Peer], None], threading.Event]:
     """Play a server that sends without end, and note that the client hung up."""
     left = threading.Event()
