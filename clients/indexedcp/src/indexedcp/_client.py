@@ -1,0 +1,237 @@
+"""The client."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final
+
+import cycletls
+
+from ._buffer import Buffer, Progress
+from ._keys import find_api_key
+from ._plan import Plan, Wait
+from ._single import SingleChunks
+from ._wire import DEFAULT_CHUNK_SIZE
+
+WIDTH: Final = 4
+"""Requests at once, where the server can."""
+RETRIES: Final = 4
+"""Rounds without progress before an upload gives up."""
+
+SESSION: Final[Mapping[str, Any]] = {
+    "profile": None,
+    "idle_timeout": 3.0,  # servers on Node close connections after 5 s, and a chunk may be on its way to one then
+    "allow_redirects": False,
+}
+"""Options of the HTTP session of both clients."""
+
+
+class IndexCPClient:
+    """Buffers files and uploads them. Threads may share it; leaving its ``with`` block closes it.
+
+    Args:
+        db_name: the buffer's name: it is ``~/.indexcp/{db_name}.db``.
+        chunk_size: bytes of a chunk.
+        width: requests at once, where the server can.
+        retries: how often an upload goes on after a failure without having got further.
+        http: options for the HTTP session, see :class:`cycletls.CycleTLS`, such as ``verify``.
+
+    Attributes:
+        api_key: sent to servers; where it is not set, the environment or the user is asked.
+    """
+
+    def __init__(
+        self,
+        db_name: str = "indexcp",
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        *,
+        width: int = WIDTH,
+        retries: int = RETRIES,
+        http: Mapping[str, Any] | None = None,
+    ) -> None:
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size is a number of bytes, not {chunk_size}")
+        self.db_name = db_name
+        self.chunk_size = chunk_size
+        self.width = width
+        self.retries = retries
+        self.api_key: str | None = None
+        self._buffer = Buffer(db_name)
+        self._http = {**SESSION, **(http or {})}
+        self._single = SingleChunks()
+        self._session: cycletls.CycleTLS | None = None
+
+    @property
+    def db_path(self) -> str:
+        """Where the buffer is."""
+        return str(self._buffer.path)
+
+    def get_api_key(self) -> str:
+        """Return the key that is set, that the environment has, or that the user types.
+
+        Raises:
+            MissingAPIKey: there is none, and nobody to ask.
+        """
+        if not self.api_key:
+            self.api_key = find_api_key()
+        return self.api_key
+
+    def add_file(self, file_path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+        """Copy a file into the buffer; one that is there already with the same content goes on as it was.
+
+        Args:
+            file_path: the file.
+            progress: called with path, bytes done and bytes in all.
+
+        Returns:
+            The number of its chunks.
+
+        Raises:
+            FileNotFoundError: there is none.
+            FileChanged: it changed meanwhile.
+        """
+        return self._buffer.add(os.fspath(file_path), self.chunk_size, progress).layout.count
+
+    def upload_buffered_files(
+        self, server_url: str, *, progress: Progress | None = None, resend: bool = False
+    ) -> dict[str, str]:
+        """Upload what is in the buffer. What the server has leaves it; what fails stays and goes on the next time.
+
+        Args:
+            server_url: of the upload endpoint.
+            progress: called with path, bytes done and bytes in all.
+            resend: to a server without upload ids, send chunks again that it may have.
+
+        Returns:
+            The server's name of each file, by the path that was added.
+
+        Raises:
+            AuthenticationFailed: the server does not accept the key; also a ValueError.
+            cycletls.RequestException: not everything was uploaded.
+            BufferInUse: somebody else uploads from this buffer.
+        """
+        with self._buffer.exclusive():
+            if not self._buffer.files():
+                return {}
+            plan = Plan(
+                self._buffer,
+                server_url,
+                self.get_api_key(),
+                width=self.width,
+                retries=self.retries,
+                resend=resend,
+                progress=progress,
+            )
+            for pause in plan.rounds():
+                time.sleep(pause)
+                _Round(plan, self._http_session()).run()
+            return plan.results
+
+    def buffer_and_upload(
+        self, file_path: str | os.PathLike[str], server_url: str, *, progress: Progress | None = None
+    ) -> str:
+        """Copy a file into the buffer and upload what is there.
+
+        Returns:
+            The server's name of the file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            cycletls.RequestException: as of :meth:`upload_buffered_files`; the file is in the buffer then.
+        """
+        self.add_file(file_path)
+        return self.upload_buffered_files(server_url, progress=progress)[os.fspath(file_path)]
+
+    def upload_chunk(
+        self, server_url: str, chunk_data: bytes, index: int, file_name: str, api_key: str | None = None
+    ) -> dict[str, Any]:
+        """Send a chunk without buffering it. Chunks of a file are sent one after the other, from 0.
+
+        Args:
+            server_url: of the upload endpoint.
+            chunk_data: the bytes.
+            index: which chunk.
+            file_name: the file; the server sees the last part of a path.
+            api_key: instead of the client's.
+
+        Returns:
+            What the server answered, an empty dictionary where that is no JSON.
+
+        Raises:
+            AuthenticationFailed: the server does not accept the key; also a ValueError.
+            cycletls.RequestException: it is not stored, or nobody knows.
+        """
+        options = self._single.request(index, file_name, chunk_data, api_key or self.get_api_key())
+        return self._single.answer(self._http_session().request("POST", server_url, **options))
+
+    def get_buffered_files(self) -> list[str]:
+        """Return the paths of what is in the buffer, in the order in which it was added."""
+        return [file.path for file in self._buffer.files()]
+
+    def clear_buffer(self) -> None:
+        """Forget all that is in the buffer, and how far it was."""
+        self._buffer.clear()
+
+    def close(self) -> None:
+        """Close the buffer and connections; the next use opens them again."""
+        self._buffer.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def __enter__(self) -> IndexCPClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _http_session(self) -> cycletls.CycleTLS:
+        if self._session is None:
+            self._session = cycletls.CycleTLS(**self._http)
+        return self._session
+
+
+class _Round:
+    """The threads of a round."""
+
+    def __init__(self, plan: Plan, session: cycletls.CycleTLS) -> None:
+        self._plan, self._session = plan, session
+        self._turn = threading.Condition()
+
+    def run(self) -> None:
+        """Do all jobs of the round."""
+        with ThreadPoolExecutor(self._plan.width, "indexcp") as pool:
+            for worker in [pool.submit(self._work) for _ in range(self._plan.width)]:
+                worker.result()
+
+    def _work(self) -> None:
+        while self._one():
+            pass
+
+    def _one(self) -> bool:
+        with self._turn:
+            job = self._plan.take()
+            while isinstance(job, Wait):
+                self._turn.wait()
+                job = self._plan.take()
+        if job is None:
+            return False
+        try:
+            method, url, options = self._plan.request(job)
+            response = self._session.request(method, url, **options)
+        except cycletls.RequestException as exc:
+            with self._turn:
+                self._plan.failed(job, exc)
+                self._turn.notify_all()
+        else:
+            with self._turn:
+                self._plan.answered(job, response)
+                self._turn.notify_all()
+        return True

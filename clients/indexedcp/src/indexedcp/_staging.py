@@ -1,0 +1,233 @@
+"""The bytes of an upload until its file is whole.
+
+A part is one file: the data in its place, and behind it a table with an entry for each chunk: the SHA-256 of a chunk
+that is there, and how many bytes have arrived of one that broke off. One sync covers both. The table is not believed
+after a restart: a chunk counts only where its data still has the hash.
+
+A sync that fails may have dropped what was written before it, while the next one succeeds. So it takes back all that
+was written since the last good one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import struct
+from typing import Final
+
+from ._folder import Folder, read_pieces, sync_data, write_at
+from ._wire import Whole
+
+_ENTRY: Final = struct.Struct("<32sQ")
+_LENGTH: Final = struct.Struct("<Q")
+_EMPTY: Final = bytes(32)
+
+
+class Part:
+    """The data and the table of an upload.
+
+    Attributes:
+        received: chunks that are on disk and verified.
+        partial: bytes that have arrived of others.
+        sealed: the table is off, and what is left is the file.
+    """
+
+    def __init__(self, descriptor: int, whole: Whole) -> None:
+        self.whole = whole
+        self.received: set[int] = set()
+        self.partial: dict[int, int] = {}
+        self.sealed = False
+        self.descriptor = descriptor
+        self._sync = SharedSync(descriptor)
+
+    @classmethod
+    def create(cls, folder: Folder, name: str, whole: Whole) -> Part:
+        """Make the part of a new upload."""
+        folder.remove(name)  # of an upload whose making was interrupted
+        part = cls(folder.create(name), whole)
+        os.ftruncate(part.descriptor, part._table(whole.layout.count))
+        sync_data(part.descriptor)
+        folder.sync()
+        return part
+
+    @classmethod
+    def load(cls, folder: Folder, name: str, whole: Whole) -> Part:
+        """Find out what there is of an upload, by its data.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        part = cls(folder.open(name), whole)
+        layout = whole.layout
+        part.sealed = os.fstat(part.descriptor).st_size == layout.size
+        if part.sealed:
+            if part.file_is_whole():
+                part.received.update(range(layout.count))
+                return part
+            part.sealed = False
+            os.ftruncate(part.descriptor, part._table(layout.count))
+        table = b"".join(read_pieces(part.descriptor, part._table(0), layout.count * _ENTRY.size))
+        for index in range(len(table) // _ENTRY.size):
+            digest, arrived = _ENTRY.unpack_from(table, index * _ENTRY.size)
+            if digest != _EMPTY and part._digest(index) == digest:
+                part.received.add(index)
+            elif digest == _EMPTY and 0 < arrived <= layout.length(index):
+                part.partial[index] = arrived
+        sync_data(part.descriptor)  # what was written but not synced before is about to be reported
+        return part
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every chunk is there."""
+        return len(self.received) == self.whole.layout.count
+
+    @property
+    def failures(self) -> int:
+        """How many syncs have failed."""
+        return self._sync.failures
+
+    def digest_of(self, index: int) -> str:
+        """Return the SHA-256 of a chunk that was received."""
+        return (self._digest(index)).hex()
+
+    def file_is_whole(self) -> bool:
+        """Read the file back and compare its SHA-256."""
+        whole = hashlib.sha256()
+        for piece in read_pieces(self.descriptor, 0, self.whole.layout.size):
+            whole.update(piece)
+        return whole.hexdigest() == self.whole.sha256
+
+    async def keep(self, index: int, digest: bytes, failures: int) -> None:
+        """Put a chunk whose data has been written and verified on disk.
+
+        Args:
+            index: which chunk.
+            digest: its SHA-256.
+            failures: how many syncs had failed before the first byte of it was written.
+
+        Raises:
+            OSError: it is not on disk, and counts as not sent.
+        """
+        try:
+            await asyncio.to_thread(write_at, self.descriptor, digest, self._table(index))
+            await self._sync.wait()
+            if self.failures != failures:
+                raise OSError("a sync has failed while the chunk was written")
+        except OSError:
+            await asyncio.to_thread(self._doubt, index)
+            raise
+        self.received.add(index)
+        self.partial.pop(index, None)
+
+    def drop(self, index: int) -> None:
+        """Forget what has arrived of a chunk."""
+        self.partial.pop(index, None)
+        write_at(self.descriptor, bytes(_ENTRY.size), self._table(index))
+
+    def _doubt(self, index: int) -> None:
+        """Take back all that may have been lost with a sync."""
+        for doubtful in {index, *self.partial}:
+            self.drop(doubtful)
+
+    def note(self, index: int, arrived: int) -> None:
+        """Note how many bytes of a chunk have been written."""
+        self.partial[index] = arrived
+        write_at(self.descriptor, _LENGTH.pack(arrived), self._table(index) + 32)
+
+    def seal(self) -> None:
+        """Take the table off and put the file on disk."""
+        os.ftruncate(self.descriptor, self.whole.layout.size)
+        os.fsync(self.descriptor)
+        self.sealed = True
+
+    def reset(self) -> None:
+        """Forget all that has been received."""
+        os.ftruncate(self.descriptor, self.whole.layout.size)
+        os.ftruncate(self.descriptor, self._table(self.whole.layout.count))
+        self.received.clear()
+        self.partial.clear()
+        self.sealed = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+    def _table(self, index: int) -> int:
+        return self.whole.layout.size + index * _ENTRY.size
+
+    def _digest(self, index: int) -> bytes:
+        layout, digest = self.whole.layout, hashlib.sha256()
+        for piece in read_pieces(self.descriptor, layout.start(index), layout.length(index)):
+            digest.update(piece)
+        return digest.digest()
+
+
+class ChunkWriter:
+    """One body on its way into its chunk.
+
+    Args:
+        part: where it goes.
+        index: which chunk.
+        skip: bytes of the chunk that are there already.
+    """
+
+    def __init__(self, part: Part, index: int, skip: int) -> None:
+        self._part, self._index, self._arrived = part, index, skip
+        self._start = part.whole.layout.start(index)
+        self._hash = hashlib.sha256()
+        self.failures = part.failures
+        for piece in read_pieces(part.descriptor, self._start, skip):
+            self._hash.update(piece)
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Write the next bytes of the body.
+
+        Raises:
+            OSError: they are not written, or those before may have been lost.
+        """
+        if self.failures != self._part.failures:
+            raise OSError("a sync has failed while the chunk was written")
+        write_at(self._part.descriptor, data, self._start + self._arrived)
+        self._hash.update(data)
+        self._arrived += len(data)
+        self._part.note(self._index, self._arrived)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the chunk so far."""
+        return self._hash.digest()
+
+
+class SharedSync:
+    """Syncs of one file which all share that wait for one: as many as there are take one flush of the disk.
+
+    Attributes:
+        failures: how many have failed.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = asyncio.Lock()
+        self._asked = self._done = 0
+        self.failures = 0
+
+    async def wait(self) -> None:
+        """Return when all that was written before the call is on disk.
+
+        Raises:
+            OSError: it may not be.
+        """
+        self._asked += 1
+        mine, failures = self._asked, self.failures
+        async with self._lock:
+            if self.failures != failures:
+                raise OSError("a sync that others waited for has failed")
+            if self._done >= mine:
+                return
+            covered = self._asked
+            try:
+                await asyncio.to_thread(sync_data, self._descriptor)
+            except OSError:
+                self.failures += 1
+                raise
+            self._done = covered

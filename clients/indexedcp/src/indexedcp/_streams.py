@@ -1,0 +1,214 @@
+"""Files that grow by chunks whose number nobody tells, as the Node client sends them.
+
+Such a client has neither an id nor an end, so each chunk must be at the file's name when it is acknowledged. The body
+is first stored on its own, so that one which breaks off leaves nothing behind; then it is appended where the ledger says
+that the file ends, or held until the chunks before it are there.
+
+A chunk 0 begins a new file, unless it is all that came so far: the same name again is another upload, and never
+appended to the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+from weakref import WeakValueDictionary
+
+from starlette.requests import Request
+
+from ._body import Body, Refused
+from ._folder import read_pieces, sync_data, write_at
+from ._ledger import Stored, Stream
+from ._limits import Limits
+from ._output import Output
+from ._uploads import FilenameGenerator, Outcome, choose_name
+from ._wire import ChunkHead
+
+_HELD: Final = "held-"
+_RECENT: Final = 3600.0
+"""Seconds in which a stream may yet go on, where it must be told from a later one of its name."""
+
+
+class Streams:
+    """All streams of an output folder.
+
+    Args:
+        output: the folder.
+        limits: what is put up with.
+        generator: chooses names.
+    """
+
+    def __init__(self, output: Output, limits: Limits, generator: FilenameGenerator | None) -> None:
+        self._output, self._limits, self._generator = output, limits, generator
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._sweep()
+
+    async def receive(self, head: ChunkHead, request: Request) -> Outcome:
+        """Store a chunk; when this returns, it is on disk.
+
+        Raises:
+            Refused: it is not stored.
+            Disconnected: the client went away before the chunk was whole.
+            OSError: the disk failed.
+        """
+        name = _HELD + secrets.token_hex(8)
+        try:
+            chunk = await self._spool(name, head, request)
+            async with self._turns.setdefault(head.upload_id or head.name, asyncio.Lock()):
+                stream = await asyncio.to_thread(self._place, head, chunk, request)
+            return Outcome(stream.server_name, complete=False)
+        finally:
+            await asyncio.to_thread(self._discard, name)
+
+    async def _spool(self, name: str, head: ChunkHead, request: Request) -> Stored:
+        """Store a body on its own."""
+        descriptor = await asyncio.to_thread(self._output.hidden.create, name)
+        try:
+            digest, size = hashlib.sha256(), 0
+            async for piece in Body(request, self._limits.max_chunk_bytes, None, self._limits).pieces():
+                await asyncio.to_thread(write_at, descriptor, piece, size)
+                digest.update(piece)
+                size += len(piece)
+            if head.sha256 not in (None, digest.hexdigest()):
+                raise Refused(422, "Checksum mismatch", "the chunk is not what its SHA-256 says")
+            await asyncio.to_thread(sync_data, descriptor)
+            return Stored(digest.hexdigest(), size, name)
+        finally:
+            os.close(descriptor)
+
+    def _discard(self, name: str) -> None:
+        """Remove a spooled body, unless it is held."""
+        if name not in self._output.ledger.held():
+            self._output.hidden.remove(name)
+
+    def _place(self, head: ChunkHead, chunk: Stored, request: Request) -> Stream:
+        """Put a spooled chunk where it belongs."""
+        peer = _peer(request)
+        stream = self._belongs_to(head, chunk, peer) or self._begin(head, peer, request)
+        known = self._output.ledger.stored(stream, head.index)
+        if known is not None:
+            if known.sha256 == chunk.sha256:
+                return stream
+            raise Refused(409, "Another chunk", "the chunk of this index is there, and is another one")
+        if head.index > stream.next_index:
+            return self._hold(stream, head.index, chunk, peer)
+        return self._append(stream, head.index, chunk, peer)
+
+    def _belongs_to(self, head: ChunkHead, chunk: Stored, peer: str) -> Stream | None:
+        """Return the stream that a chunk belongs to, None for a new one."""
+        streams = self._output.ledger.streams(head)
+        if not streams or head.upload_id is not None:
+            return streams[0] if streams else None
+        if head.index == 0:
+            return self._begun_by(streams[0], chunk)
+        stored = {stream.number: self._output.ledger.stored(stream, head.index) for stream in streams}
+        rules: list[Callable[[Stream], bool]] = [
+            lambda stream: stream.peer == peer,
+            lambda stream: (known := stored[stream.number]) is not None and known.sha256 == chunk.sha256,
+            lambda stream: stored[stream.number] is None and stream.next_index == head.index,
+            lambda stream: stored[stream.number] is None and stream.next_index < head.index,
+        ]
+        for rule in rules:
+            if fitting := [stream for stream in streams if rule(stream)]:
+                return _only(fitting)
+        raise Refused(409, "Another chunk", "the chunk of this index is there, and is another one")
+
+    def _begun_by(self, newest: Stream, chunk: Stored) -> Stream | None:
+        """Return the newest stream if a chunk 0 is its beginning: missing so far, or all that there is."""
+        first = self._output.ledger.stored(newest, 0)
+        if first is None:
+            return newest
+        repeated = first.sha256 == chunk.sha256 and newest.next_index == 1 and not self._output.ledger.held(newest)
+        return newest if repeated else None
+
+    def _begin(self, head: ChunkHead, peer: str, request: Request) -> Stream:
+        wanted = choose_name(self._generator, head, request)
+        while True:
+            name = self._output.names.take(wanted)
+            try:
+                os.close(self._output.folder.create(name))
+                break
+            except FileExistsError:  # put there by somebody else
+                continue
+        self._output.folder.sync()
+        return self._output.ledger.open_stream(head, peer, name)
+
+    def _hold(self, stream: Stream, index: int, chunk: Stored, peer: str) -> Stream:
+        held = sum(self._output.ledger.held(stream).values())
+        if held + chunk.size > self._limits.max_held_bytes:
+            raise Refused(413, "Too far ahead", "the chunks before this one are missing")
+        self._output.hidden.sync()
+        return self._output.ledger.store(stream, index, chunk, peer)
+
+    def _append(self, stream: Stream, index: int, chunk: Stored, peer: str) -> Stream:
+        """Append a chunk, and those that were held for it."""
+        target = self._output.folder.open(stream.server_name)
+        try:
+            while True:
+                self._copy(chunk, target, stream.length)
+                held = chunk.held
+                stream = self._output.ledger.store(stream, index, Stored(chunk.sha256, chunk.size, None), peer)
+                if held is not None:
+                    self._output.hidden.remove(held)
+                index = stream.next_index
+                following = self._output.ledger.stored(stream, index)
+                if following is None:
+                    return stream
+                chunk = following
+        finally:
+            os.close(target)
+
+    def _copy(self, chunk: Stored, target: int, end: int) -> None:
+        """Write a chunk behind what is accounted for; what is there beyond it was never acknowledged."""
+        assert chunk.held is not None
+        size = os.fstat(target).st_size
+        if size < end:
+            raise OSError("the file was changed by somebody else")
+        os.ftruncate(target, end)
+        source = self._output.hidden.open(chunk.held)
+        try:
+            for piece in read_pieces(source, 0, chunk.size):
+                write_at(target, piece, end)
+                end += len(piece)
+        finally:
+            os.close(source)
+        sync_data(target)
+
+    def _sweep(self) -> None:
+        """Take away what a crash has left behind: bodies that nobody waits for, bytes that were not acknowledged."""
+        held = self._output.ledger.held()
+        for name in self._output.hidden.names():
+            if name.startswith(_HELD) and name not in held:
+                self._output.hidden.remove(name)
+        for stream in self._output.ledger.streams():
+            found = self._output.folder.stat(stream.server_name)
+            if found is not None and found.st_size > stream.length and found.st_mtime <= stream.touched + _RECENT:
+                self._truncate(stream)
+
+    def _truncate(self, stream: Stream) -> None:
+        descriptor = self._output.folder.open(stream.server_name)
+        try:
+            os.ftruncate(descriptor, stream.length)
+        finally:
+            os.close(descriptor)
+
+
+def _only(fitting: list[Stream]) -> Stream:
+    """Return the one stream that may yet go on.
+
+    Raises:
+        Refused: there are several, and a guess would mix two files.
+    """
+    recent = [stream for stream in fitting if time.time() - stream.touched < _RECENT]
+    if len(recent) > 1:
+        raise Refused(409, "Ambiguous", "several uploads of this name go on; this chunk may belong to each of them")
+    return recent[0] if recent else fitting[0]
+
+
+def _peer(request: Request) -> str:
+    return "" if request.client is None else f"{request.client.host}:{request.client.port}"
