@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 import math
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.applications import Starlette
@@ -80,11 +81,30 @@ class Endpoints:
 
     async def upload(self, request: Request) -> Response:
         """Store a chunk."""
+        return await self._answer(request, self._upload)
+
+    async def status(self, request: Request) -> Response:
+        """Tell what has arrived of an upload."""
+        return await self._answer(request, self._status)
+
+    async def _upload(self, request: Request) -> Response:
+        head = ChunkHead.parse(request.headers)
+        receiver = self._streams if head.whole is None else self._uploads
+        outcome = await receiver.receive(head, request)
+        headers = {SERVER: SERVER_VERSION, STATE: COMPLETE if outcome.complete else OPEN}
+        return JSONResponse(receipt(outcome.actual_name, head), headers=headers)
+
+    async def _status(self, request: Request) -> Response:
+        status = await self._uploads.status(request.query_params.get("id", ""))
+        if status is None:
+            raise Refused(404, "Unknown upload")
+        return JSONResponse(status.document(), headers={SERVER: SERVER_VERSION})
+
+    async def _answer(self, request: Request, act: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Act for who may ask, and answer what goes wrong with an error."""
         try:
             self._gate.check(request)
-            head = ChunkHead.parse(request.headers)
-            receiver = self._streams if head.whole is None else self._uploads
-            outcome = await receiver.receive(head, request)
+            return await act(request)
         except Refused as refused:
             return _error(request, refused)
         except BadRequest as bad:
@@ -95,19 +115,6 @@ class Endpoints:
             _log.error("a chunk was not stored: %s", exc.strerror or exc)
             status = 507 if exc.errno in _NO_SPACE else 500
             return _error(request, Refused(status, "Write error", exc.strerror or str(exc)))
-        headers = {SERVER: SERVER_VERSION, STATE: COMPLETE if outcome.complete else OPEN}
-        return JSONResponse(receipt(outcome.actual_name, head), headers=headers)
-
-    async def status(self, request: Request) -> Response:
-        """Tell what has arrived of an upload."""
-        try:
-            self._gate.check(request)
-            status = await self._uploads.status(request.query_params.get("id", ""))
-        except Refused as refused:
-            return _error(request, refused)
-        if status is None:
-            return _error(request, Refused(404, "Unknown upload"))
-        return JSONResponse(status.document(), headers={SERVER: SERVER_VERSION})
 
     def close(self) -> None:
         """Put everything away."""

@@ -71,6 +71,15 @@ class Folder:
             raise OSError(errno.EINVAL, "not a file", name)
         return descriptor
 
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[int]:
+        """Open a file for a while, see :meth:`open`."""
+        descriptor = self.open(name)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
     def stat(self, name: str) -> os.stat_result | None:
         """Return what there is of a name, None where nothing has it."""
         try:
@@ -78,8 +87,10 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def publish(self, hidden: Folder, name: str, final: str) -> None:
-        """Give a file of another folder a name in this one, durably, and take its old one away.
+    def link(self, hidden: Folder, name: str, final: str) -> None:
+        """Give a file of another folder a name in this one, durably; once it has it, doing so again changes nothing.
+
+        Its old name is left to be removed by who has put the new one on record.
 
         Raises:
             FileExistsError: something else has the name.
@@ -97,7 +108,6 @@ class Folder:
             os.close(self.create(final))  # a file system without links: hold the name, then replace it
             os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
         self.sync()
-        hidden.remove(name)
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""

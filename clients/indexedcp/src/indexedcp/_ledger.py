@@ -22,12 +22,14 @@ CREATE TABLE IF NOT EXISTS streams (
     server_name TEXT NOT NULL, next_index INTEGER NOT NULL, length INTEGER NOT NULL, touched REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS unfinished ON uploads (id) WHERE NOT complete;
+CREATE INDEX IF NOT EXISTS streams_by_id ON streams (upload_id);
 CREATE INDEX IF NOT EXISTS streams_by_name ON streams (client_name, number);
 CREATE TABLE IF NOT EXISTS stream_chunks (
     stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE, chunk_index INTEGER NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, held TEXT,
     PRIMARY KEY (stream, chunk_index)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_chunks ON stream_chunks (held, stream, size) WHERE held IS NOT NULL;
 """
 _STREAM = "number, client_name, upload_id, peer, server_name, next_index, length, touched"
 
@@ -151,14 +153,18 @@ class Ledger:
         with self._transaction() as db:
             db.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
-    def streams(self, head: ChunkHead | None = None) -> list[Stream]:
-        """Return the streams that a chunk may belong to, or all; the newest first."""
-        where, values = "", tuple[str, ...]()
-        if head is not None and head.upload_id is not None:
-            where, values = "WHERE upload_id = ?", (head.upload_id,)
-        elif head is not None:
-            where, values = "WHERE client_name = ? AND upload_id IS NULL", (head.name,)
-        query = f"SELECT {_STREAM} FROM streams {where} ORDER BY number DESC"
+    def streams(self, head: ChunkHead) -> list[Stream]:
+        """Return the streams that a chunk may belong to; the newest first."""
+        if head.upload_id is not None:
+            return self._streams("upload_id = ?", head.upload_id)
+        return self._streams("client_name = ? AND upload_id IS NULL", head.name)
+
+    def waiting_streams(self) -> list[Stream]:
+        """Return the streams of which chunks are held."""
+        return self._streams("number IN (SELECT stream FROM stream_chunks WHERE held IS NOT NULL)")
+
+    def _streams(self, condition: str, *values: str) -> list[Stream]:
+        query = f"SELECT {_STREAM} FROM streams WHERE {condition} ORDER BY number DESC"
         with self._lock:
             return [Stream(*row) for row in self._db.execute(query, values).fetchall()]
 
@@ -173,6 +179,12 @@ class Ledger:
             ).lastrowid
         assert number is not None
         return Stream(number, *values)
+
+    def rename_stream(self, stream: Stream, server_name: str) -> Stream:
+        """Remember that a stream gets another name."""
+        with self._transaction() as db:
+            db.execute("UPDATE streams SET server_name = ? WHERE number = ?", (server_name, stream.number))
+        return replace(stream, server_name=server_name)
 
     def stored(self, stream: Stream, index: int) -> Stored | None:
         """Return what there is of a chunk of a stream."""

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import os
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from ._folder import Folder, read_pieces, sync_data, write_at
@@ -39,7 +40,7 @@ class Part:
         self.partial: dict[int, int] = {}
         self.sealed = False
         self.descriptor = descriptor
-        self._sync = SharedSync(descriptor)
+        self._sync = SharedSync(descriptor, self._doubt)
 
     @classmethod
     def create(cls, folder: Folder, name: str, whole: Whole) -> Part:
@@ -59,23 +60,28 @@ class Part:
             FileNotFoundError: there is none.
         """
         part = cls(folder.open(name), whole)
-        layout = whole.layout
-        part.sealed = os.fstat(part.descriptor).st_size == layout.size
-        if part.sealed:
-            if part.file_is_whole():
-                part.received.update(range(layout.count))
-                return part
-            part.sealed = False
-            os.ftruncate(part.descriptor, part._table(layout.count))
-        table = b"".join(read_pieces(part.descriptor, part._table(0), layout.count * _ENTRY.size))
-        for index in range(len(table) // _ENTRY.size):
-            digest, arrived = _ENTRY.unpack_from(table, index * _ENTRY.size)
-            if digest != _EMPTY and part._digest(index) == digest:
-                part.received.add(index)
-            elif digest == _EMPTY and 0 < arrived <= layout.length(index):
-                part.partial[index] = arrived
-        sync_data(part.descriptor)  # what was written but not synced before is about to be reported
+        try:
+            part._survey()
+        except BaseException:
+            part.close()
+            raise
         return part
+
+    def _survey(self) -> None:
+        layout = self.whole.layout
+        self.sealed = os.fstat(self.descriptor).st_size == layout.size and self.file_is_whole()
+        if self.sealed:
+            self.received.update(range(layout.count))
+            return
+        os.ftruncate(self.descriptor, self._table(layout.count))  # which it is, unless its making was interrupted
+        table = b"".join(read_pieces(self.descriptor, self._table(0), layout.count * _ENTRY.size))
+        for index in range(layout.count):
+            digest, arrived = _ENTRY.unpack_from(table, index * _ENTRY.size)
+            if digest != _EMPTY and self._digest(index) == digest:
+                self.received.add(index)
+            elif digest == _EMPTY and 0 < arrived <= layout.length(index):
+                self.partial[index] = arrived
+        sync_data(self.descriptor)  # what was written but not synced before is about to be reported
 
     @property
     def is_whole(self) -> bool:
@@ -115,7 +121,7 @@ class Part:
             if self.failures != failures:
                 raise OSError("a sync has failed while the chunk was written")
         except OSError:
-            await asyncio.to_thread(self._doubt, index)
+            self.drop(index)
             raise
         self.received.add(index)
         self.partial.pop(index, None)
@@ -125,10 +131,13 @@ class Part:
         self.partial.pop(index, None)
         write_at(self.descriptor, bytes(_ENTRY.size), self._table(index))
 
-    def _doubt(self, index: int) -> None:
-        """Take back all that may have been lost with a sync."""
-        for doubtful in {index, *self.partial}:
-            self.drop(doubtful)
+    def _doubt(self) -> None:
+        """Take back all that may have been lost with a sync.
+
+        It happens in the event loop, at once: a chunk whose writing begins afterwards must not be taken back with it.
+        """
+        for index in list(self.partial):
+            self.drop(index)
 
     def note(self, index: int, arrived: int) -> None:
         """Note how many bytes of a chunk have been written."""
@@ -201,12 +210,16 @@ class ChunkWriter:
 class SharedSync:
     """Syncs of one file which all share that wait for one: as many as there are take one flush of the disk.
 
+    Args:
+        descriptor: of the file.
+        failed: called when one has failed, before anybody else goes on.
+
     Attributes:
         failures: how many have failed.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, failed: Callable[[], None]) -> None:
+        self._descriptor, self._failed = descriptor, failed
         self._lock = asyncio.Lock()
         self._asked = self._done = 0
         self.failures = 0
@@ -229,5 +242,6 @@ class SharedSync:
                 await asyncio.to_thread(sync_data, self._descriptor)
             except OSError:
                 self.failures += 1
+                self._failed()
                 raise
             self._done = covered

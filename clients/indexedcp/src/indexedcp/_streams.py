@@ -1,8 +1,8 @@
 """Files that grow by chunks whose number nobody tells, as the Node client sends them.
 
 Such a client has neither an id nor an end, so each chunk must be at the file's name when it is acknowledged. The body
-is first stored on its own, so that one which breaks off leaves nothing behind; then it is appended where the ledger says
-that the file ends, or held until the chunks before it are there.
+is first stored on its own, so that one which breaks off leaves nothing behind; then it is appended where the ledger
+says that the file ends, or held until the chunks before it are there.
 
 A chunk 0 begins a new file, unless it is all that came so far: the same name again is another upload, and never
 appended to the first.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
 import time
@@ -29,6 +30,7 @@ from ._output import Output
 from ._uploads import FilenameGenerator, Outcome, choose_name
 from ._wire import ChunkHead
 
+_log: Final = logging.getLogger("indexedcp")
 _HELD: Final = "held-"
 _RECENT: Final = 3600.0
 """Seconds in which a stream may yet go on, where it must be told from a later one of its name."""
@@ -46,7 +48,7 @@ class Streams:
     def __init__(self, output: Output, limits: Limits, generator: FilenameGenerator | None) -> None:
         self._output, self._limits, self._generator = output, limits, generator
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._sweep()
+        self._mend()
 
     async def receive(self, head: ChunkHead, request: Request) -> Outcome:
         """Store a chunk; when this returns, it is on disk.
@@ -87,17 +89,17 @@ class Streams:
             self._output.hidden.remove(name)
 
     def _place(self, head: ChunkHead, chunk: Stored, request: Request) -> Stream:
-        """Put a spooled chunk where it belongs."""
+        """Put a spooled chunk where it belongs: on record first, so that a crash at any point can be mended."""
         peer = _peer(request)
         stream = self._belongs_to(head, chunk, peer) or self._begin(head, peer, request)
         known = self._output.ledger.stored(stream, head.index)
-        if known is not None:
-            if known.sha256 == chunk.sha256:
-                return stream
+        if known is None:
+            self._check_held(stream, head.index, chunk)
+            self._output.hidden.sync()
+            stream = self._output.ledger.store(stream, head.index, chunk, peer)
+        elif known.sha256 != chunk.sha256:
             raise Refused(409, "Another chunk", "the chunk of this index is there, and is another one")
-        if head.index > stream.next_index:
-            return self._hold(stream, head.index, chunk, peer)
-        return self._append(stream, head.index, chunk, peer)
+        return self._promote(stream)
 
     def _belongs_to(self, head: ChunkHead, chunk: Stored, peer: str) -> Stream | None:
         """Return the stream that a chunk belongs to, None for a new one."""
@@ -127,75 +129,61 @@ class Streams:
         return newest if repeated else None
 
     def _begin(self, head: ChunkHead, peer: str, request: Request) -> Stream:
-        wanted = choose_name(self._generator, head, request)
-        while True:
-            name = self._output.names.take(wanted)
-            try:
-                os.close(self._output.folder.create(name))
-                break
-            except FileExistsError:  # put there by somebody else
-                continue
-        self._output.folder.sync()
+        name = self._output.names.take(choose_name(self._generator, head, request))
         return self._output.ledger.open_stream(head, peer, name)
 
-    def _hold(self, stream: Stream, index: int, chunk: Stored, peer: str) -> Stream:
-        held = sum(self._output.ledger.held(stream).values())
-        if held + chunk.size > self._limits.max_held_bytes:
-            raise Refused(413, "Too far ahead", "the chunks before this one are missing")
-        self._output.hidden.sync()
-        return self._output.ledger.store(stream, index, chunk, peer)
+    def _check_held(self, stream: Stream, index: int, chunk: Stored) -> None:
+        if index > stream.next_index:
+            held = sum(self._output.ledger.held(stream).values())
+            if held + chunk.size > self._limits.max_held_bytes:
+                raise Refused(413, "Too far ahead", "the chunks before this one are missing")
 
-    def _append(self, stream: Stream, index: int, chunk: Stored, peer: str) -> Stream:
-        """Append a chunk, and those that were held for it."""
-        target = self._output.folder.open(stream.server_name)
-        try:
-            while True:
-                self._copy(chunk, target, stream.length)
-                held = chunk.held
-                stream = self._output.ledger.store(stream, index, Stored(chunk.sha256, chunk.size, None), peer)
-                if held is not None:
-                    self._output.hidden.remove(held)
-                index = stream.next_index
-                following = self._output.ledger.stored(stream, index)
-                if following is None:
-                    return stream
-                chunk = following
-        finally:
-            os.close(target)
+    def _promote(self, stream: Stream) -> Stream:
+        """Put what is held and is next into the file."""
+        while (chunk := self._output.ledger.stored(stream, stream.next_index)) is not None:
+            assert chunk.held is not None
+            if stream.next_index == 0:
+                stream = self._link(stream, chunk.held)
+            else:
+                self._append(stream, chunk.held, chunk.size)
+            appended = Stored(chunk.sha256, chunk.size, None)
+            stream = self._output.ledger.store(stream, stream.next_index, appended, stream.peer)
+            self._output.hidden.remove(chunk.held)
+        return stream
 
-    def _copy(self, chunk: Stored, target: int, end: int) -> None:
-        """Write a chunk behind what is accounted for; what is there beyond it was never acknowledged."""
-        assert chunk.held is not None
-        size = os.fstat(target).st_size
-        if size < end:
-            raise OSError("the file was changed by somebody else")
-        os.ftruncate(target, end)
-        source = self._output.hidden.open(chunk.held)
-        try:
-            for piece in read_pieces(source, 0, chunk.size):
+    def _link(self, stream: Stream, held: str) -> Stream:
+        """Make the first chunk the file."""
+        while True:
+            try:
+                self._output.folder.link(self._output.hidden, held, stream.server_name)
+                return stream
+            except FileExistsError:  # put there by somebody else
+                name = self._output.names.take(stream.server_name)
+                stream = self._output.ledger.rename_stream(stream, name)
+
+    def _append(self, stream: Stream, held: str, size: int) -> None:
+        """Write a chunk behind what is accounted for; what is there beyond it is of a try that failed."""
+        end = stream.length
+        with self._output.folder.opened(stream.server_name) as target, self._output.hidden.opened(held) as source:
+            if os.fstat(target).st_size < end:
+                raise OSError("the file was changed by somebody else")
+            os.ftruncate(target, end)
+            for piece in read_pieces(source, 0, size):
                 write_at(target, piece, end)
                 end += len(piece)
-        finally:
-            os.close(source)
-        sync_data(target)
+            sync_data(target)
 
-    def _sweep(self) -> None:
-        """Take away what a crash has left behind: bodies that nobody waits for, bytes that were not acknowledged."""
+    def _mend(self) -> None:
+        """Take away bodies that nobody waits for, and finish what a crash has interrupted."""
         held = self._output.ledger.held()
         for name in self._output.hidden.names():
             if name.startswith(_HELD) and name not in held:
                 self._output.hidden.remove(name)
-        for stream in self._output.ledger.streams():
-            found = self._output.folder.stat(stream.server_name)
-            if found is not None and found.st_size > stream.length and found.st_mtime <= stream.touched + _RECENT:
-                self._truncate(stream)
-
-    def _truncate(self, stream: Stream) -> None:
-        descriptor = self._output.folder.open(stream.server_name)
-        try:
-            os.ftruncate(descriptor, stream.length)
-        finally:
-            os.close(descriptor)
+        for stream in self._output.ledger.waiting_streams():
+            try:
+                self._promote(stream)
+            except OSError as exc:  # the chunk stays on record, and its next sender is told
+                _log.warning("%s is not complete: %s", stream.server_name, exc.strerror or exc)
 
 
 def _only(fitting: list[Stream]) -> Stream:

@@ -185,6 +185,7 @@ class Uploads:
     def _load(self, upload: Upload) -> tuple[Upload, Part | None]:
         """Find out where an upload stands that this process has not seen, or has put away."""
         if upload.complete:
+            self._output.hidden.remove(_part_name(upload))
             return upload, None
         try:
             part = Part.load(self._output.hidden, _part_name(upload), upload.whole)
@@ -228,8 +229,12 @@ class Uploads:
         if head.skip > part.partial.get(head.index, 0):
             raise Refused(409, "Bytes are missing", "the chunk goes on behind what has arrived of it")
         writer = await asyncio.to_thread(ChunkWriter, part, head.index, head.skip)
-        async for piece in body.pieces():
-            await asyncio.to_thread(writer.write, piece)
+        try:
+            async for piece in body.pieces():
+                await asyncio.to_thread(writer.write, piece)
+        except OSError:
+            part.drop(head.index)
+            raise
         digest = writer.digest()
         if digest.hex() != head.sha256:
             await asyncio.to_thread(part.drop, head.index)
@@ -261,13 +266,14 @@ class Uploads:
             part.seal()
         while True:
             try:
-                self._output.folder.publish(self._output.hidden, _part_name(upload), upload.server_name)
+                self._output.folder.link(self._output.hidden, _part_name(upload), upload.server_name)
                 break
             except FileExistsError:  # put there by somebody else
                 name = self._output.names.take(upload.server_name)
                 self._output.ledger.rename(upload.id, name)
                 upload = Upload(upload.id, name, upload.whole, complete=False)
         self._output.ledger.complete(upload.id)
+        self._output.hidden.remove(_part_name(upload))
         return self._completed(upload)
 
     @staticmethod
