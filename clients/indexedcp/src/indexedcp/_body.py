@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from ._http import LAST_BYTES
 from ._limits import Limits
 
 PIECE: Final = 128 * 1024
@@ -55,6 +56,8 @@ class Body:
         self._request, self._most, self._exactly, self._limits = request, most, exactly, limits
         self._unwanted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._read = 0
+        self.ended = asyncio.Event()
+        """Set by who reads it, when what was read has been dealt with."""
         announced = request.headers.get("content-length")
         if announced is not None and int(announced) > most:
             raise Refused(413, "Chunk too large", f"a chunk has at most {most} bytes here", hang_up=True)
@@ -73,12 +76,16 @@ class Body:
             Disconnected: it is not whole.
             Refused: it is too long, too short or too slow, or superseded.
         """
-        pending, failure, more = bytearray(), None, True
+        pending, more = bytearray(), True
+        failure: Refused | Disconnected | None = None
         started = asyncio.get_running_loop().time()
         while more and failure is None:
             try:
                 piece, more = await self._next(started)
-            except (Refused, Disconnected) as exc:
+            except Disconnected as exc:
+                pending += self._last_bytes()
+                failure = exc
+            except Refused as exc:
                 failure = exc
             else:
                 pending += piece
@@ -113,6 +120,13 @@ class Body:
         if self._read > self._most or (self._exactly is not None and self._read > self._exactly):
             raise Refused(413, "Chunk too large", "the body is longer than its chunk", hang_up=True)
         return piece, message.get("more_body", False)
+
+    def _last_bytes(self) -> bytes:
+        """Return what had arrived, unread, when the client went away."""
+        extensions = self._request.scope.get("extensions") or {}
+        left = extensions.get(LAST_BYTES, {}).get("body", b"")
+        room = (self._most if self._exactly is None else self._exactly) - self._read
+        return bytes(left[: max(0, room)])
 
     def _patience(self, started: float) -> float:
         """Return how long the next bytes may take."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import cycletls
 
-from ._buffer import Buffer, Progress
-from ._keys import find_api_key
+from ._buffer import Buffer, BufferedFile, Progress
+from ._keys import ask_api_key
 from ._plan import Plan, Wait
 from ._single import SingleChunks
 from ._wire import DEFAULT_CHUNK_SIZE
@@ -78,7 +78,7 @@ class IndexCPClient:
             MissingAPIKey: there is none, and nobody to ask.
         """
         if not self.api_key:
-            self.api_key = find_api_key()
+            self.api_key = ask_api_key()
         return self.api_key
 
     def add_file(self, file_path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
@@ -172,6 +172,10 @@ class IndexCPClient:
     def get_buffered_files(self) -> list[str]:
         """Return the paths of what is in the buffer, in the order in which it was added."""
         return [file.path for file in self._buffer.files()]
+
+    def buffered(self) -> list[BufferedFile]:
+        """Return what is known of what is in the buffer, in the order in which it was added."""
+        return self._buffer.files()
 
     def clear_buffer(self) -> None:
         """Forget all that is in the buffer, and how far it was."""

@@ -9,11 +9,15 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+LAST_BYTES = "indexedcp.last_bytes"
+"""The extension of a request's scope that has what had arrived of its body, unread, when the client went away."""
+
 
 def impatient_protocol(head_timeout: float) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol with a limit to the time that the head of a request may take.
 
-    Uvicorn has one for idle connections, but none for a client that sends its head byte by byte.
+    Uvicorn has one for idle connections, but none for a client that sends its head byte by byte. It also drops what it
+    has received of a body when the client goes away, which here is kept: then it need not be sent again.
     """
 
     class ImpatientProtocol(H11Protocol):
@@ -32,6 +36,8 @@ def impatient_protocol(head_timeout: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._head_is_there()
+            if self.cycle is not None:
+                self.cycle.scope["extensions"] = {LAST_BYTES: {"body": bytes(self.cycle.body)}}
             super().connection_lost(exc)
 
         def _await_head(self) -> None:

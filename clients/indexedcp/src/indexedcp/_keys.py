@@ -13,7 +13,7 @@ VARIABLES: Final = ("INDEXCP_API_KEY", "INDEXEDCP_API_KEY")
 """Environment variables that may have the key; the first counts more."""
 
 
-def find_api_key() -> str:
+def ask_api_key() -> str:
     """Return the key that the environment has, or that the user types.
 
     Raises:

@@ -195,6 +195,13 @@ class Ledger:
             ).fetchone()
         return None if row is None else Stored(*row)
 
+    def last_index(self, stream: Stream) -> int:
+        """Return the highest index of a stream's chunks."""
+        with self._lock:
+            query = "SELECT max(chunk_index) FROM stream_chunks WHERE stream = ?"
+            (index,) = self._db.execute(query, (stream.number,)).fetchone()
+        return int(index)
+
     def held(self, stream: Stream | None = None) -> dict[str, int]:
         """Return the files in which chunks of a stream, or of all, are held, with their sizes."""
         where, values = ("", ()) if stream is None else ("AND stream = ?", (stream.number,))

@@ -16,7 +16,6 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -108,16 +107,17 @@ class Streams:
             return streams[0] if streams else None
         if head.index == 0:
             return self._begun_by(streams[0], chunk)
+        same_peer = [stream for stream in streams if stream.peer == peer]
+        if same_peer:
+            return same_peer[0]
         stored = {stream.number: self._output.ledger.stored(stream, head.index) for stream in streams}
-        rules: list[Callable[[Stream], bool]] = [
-            lambda stream: stream.peer == peer,
-            lambda stream: (known := stored[stream.number]) is not None and known.sha256 == chunk.sha256,
-            lambda stream: stored[stream.number] is None and stream.next_index == head.index,
-            lambda stream: stored[stream.number] is None and stream.next_index < head.index,
-        ]
-        for rule in rules:
-            if fitting := [stream for stream in streams if rule(stream)]:
-                return _only(fitting)
+        repeated = [stream for stream in streams if (known := stored[stream.number]) and known.sha256 == chunk.sha256]
+        lacking = [stream for stream in streams if stored[stream.number] is None]
+        waiting = [stream for stream in lacking if stream.next_index == head.index]
+        if repeated and (not waiting or repeated[0].number > waiting[0].number):
+            return repeated[0]
+        if waiting or lacking:
+            return _only(waiting or lacking)
         raise Refused(409, "Another chunk", "the chunk of this index is there, and is another one")
 
     def _begun_by(self, newest: Stream, chunk: Stored) -> Stream | None:
@@ -125,7 +125,7 @@ class Streams:
         first = self._output.ledger.stored(newest, 0)
         if first is None:
             return newest
-        repeated = first.sha256 == chunk.sha256 and newest.next_index == 1 and not self._output.ledger.held(newest)
+        repeated = first.sha256 == chunk.sha256 and self._output.ledger.last_index(newest) == 0
         return newest if repeated else None
 
     def _begin(self, head: ChunkHead, peer: str, request: Request) -> Stream:

@@ -24,6 +24,8 @@ FilenameGenerator: TypeAlias = Callable[[str, int, Request], str]
 
 _OPEN_PARTS: Final = 64
 """Parts that are kept open while nobody writes to them; opening one again verifies what it has."""
+_SETTLING: Final = 0.5
+"""Seconds in which a sender that has gone away is noticed; one that is still there then has lost its client."""
 _COLLECTION: Final = 3600.0
 """Seconds between two looks for what has expired."""
 
@@ -101,18 +103,32 @@ class Uploads:
             await self._leave(live)
 
     async def status(self, upload_id: str) -> Status | None:
-        """Return what there is of an upload, None where it is unknown."""
+        """Return what there is of an upload, None where it is unknown.
+
+        Who asks is about to send the rest, so that senders from before are waited for, and then cut off.
+        """
         async with self._turn(upload_id):
             live = await self._find(upload_id)
         if live is None:
             return None
         try:
+            await self._settle(list(live.bodies.values()))
             if live.part is None:
                 received = set(range(live.upload.whole.layout.count))
                 return Status.of(True, received, {}, live.upload.server_name)
             return Status.of(False, set(live.part.received), dict(live.part.partial), live.upload.server_name)
         finally:
             await self._leave(live)
+
+    @staticmethod
+    async def _settle(bodies: list[Body]) -> None:
+        """Let senders come to their end, those that have gone away by themselves, the others after a moment."""
+        ends = [asyncio.ensure_future(body.ended.wait()) for body in bodies]
+        if ends:
+            await asyncio.wait(ends, timeout=_SETTLING)
+            for body in bodies:
+                body.supersede()
+            await asyncio.wait(ends)
 
     def close(self) -> None:
         """Close every part."""
@@ -222,6 +238,7 @@ class Uploads:
                 else:
                     await self._write(part, head, body)
             finally:
+                body.ended.set()
                 if live.bodies.get(head.index) is body:
                     del live.bodies[head.index]
 
