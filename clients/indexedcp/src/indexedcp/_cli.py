@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 import cycletls
 
@@ -64,7 +63,7 @@ def add(client: IndexCPClient, files: tuple[str, ...]) -> None:
     with _bars() as report:
         counts = [client.add_file(file, progress=report) for file in files]
     for file, count in zip(files, counts, strict=True):
-        _out.print(f"{file}: {count} chunk{'s' if count > 1 else ''}", markup=False)
+        _out.print(f"{file}: {count} chunk{'s' if count > 1 else ''}", markup=False, soft_wrap=True)
 
 
 @main.command(name="list")
@@ -75,11 +74,11 @@ def list_files(client: IndexCPClient) -> None:
     if not files:
         _out.print("the buffer is empty")
         return
-    table = Table("file", "bytes", "chunks", "", box=None)
+    _out.print(f"{'bytes':>15} {'chunks':>8}  file")
     for file in files:
-        note = "has changed since" if file.has_changed() else ""
-        table.add_row(file.path, f"{file.layout.size:,}", str(file.layout.count), note)
-    _out.print(table)
+        note = "  (has changed since)" if file.has_changed() else ""
+        line = f"{file.layout.size:>15,} {file.layout.count:>8,}  {file.path}{note}"
+        _out.print(line, markup=False, soft_wrap=True)
 
 
 @main.command()

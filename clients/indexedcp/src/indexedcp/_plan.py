@@ -35,6 +35,9 @@ _BUSY: Final = frozenset({408, 409, 422, 425, 429, 500, 502, 503, 504, 507})
 """Answers of our server after which the rest may be sent again: 409 and 422 when it has less than was thought."""
 _PASSING: Final = (cycletls.ConnectionError, cycletls.Timeout)
 """Failures that may be over when it is tried again; a certificate that is not accepted is none of them."""
+_GROWTH: Final = 0.125
+"""How many more jobs may run at once after each chunk that is acknowledged: a round begins with one, because what is on
+its way when a connection or a server fails is lost, and where one has failed another will."""
 _LONGEST_PAUSE: Final = 30.0
 _SLOWEST_DISK: Final = 20_000_000
 """Bytes a second that a server is given time for when it verifies a whole file."""
@@ -131,6 +134,7 @@ class Plan:
         self._waiting: deque[Target] = deque()
         self._ready: deque[Job] = deque()
         self._running = 0
+        self._open = 1.0
         self._advanced = False
         self._busy: cycletls.RequestException | None = None
         self._fatal: cycletls.RequestException | None = None
@@ -147,7 +151,7 @@ class Plan:
         """
         failed_in_a_row, pause = 0, 0.0
         while self._left():
-            self._waiting, self._busy, self._advanced = deque(self._left()), None, False
+            self._waiting, self._busy, self._advanced, self._open = deque(self._left()), None, False, 1.0
             self._ready.clear()
             yield pause
             if self._fatal is not None:
@@ -208,7 +212,7 @@ class Plan:
 
     def _next(self) -> Job | Wait | None:
         over = self._busy is not None or self._fatal is not None
-        if over or (self.kind is not Kind.EXACT and self._running):
+        if over or self._running >= self._open or (self.kind is not Kind.EXACT and self._running):
             return WAIT if self._running else None
         while not self._ready and self._waiting:
             if job := self._begin(self._waiting.popleft()):
@@ -320,6 +324,7 @@ class Plan:
                 self._not_sent(job)
             raise refusal(f"Upload of {job.target.file.path} failed", response)
         self._advanced = True
+        self._open = min(self._width, self._open + _GROWTH)
         job.target.acknowledged.add(job.index)
         said = document(response)
         name = said.get("actualFilename")

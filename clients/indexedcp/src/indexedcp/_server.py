@@ -135,6 +135,7 @@ class IndexCPServer:
         listener = socket.create_server(
             (self.host, self.port if port is None else port), family=family, backlog=_BACKLOG
         )
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.limits.receive_buffer)
         self.port = listener.getsockname()[1]
         return listener
 

@@ -78,8 +78,9 @@ class ServerActor:
 
     def _watch_answers(self) -> None:
         """Let the server die between having stored a chunk and saying so."""
-        real = _app.receipt
-        _app.receipt = lambda *arguments: self._saboteur.at("answer", lambda: real(*arguments))
+        app: Any = _app
+        real = app.receipt
+        app.receipt = lambda *arguments: self._saboteur.at("answer", lambda: real(*arguments))
 
 
 class ClientActor:
@@ -126,7 +127,7 @@ class ClientActor:
 
     def _watch(self) -> None:
         """Note each answer, and let the client die around its requests."""
-        plan = _plan.Plan
+        plan: Any = _plan.Plan
         answered, removed = plan.answered, plan._complete
 
         def note_answer(self_: Any, job: Any, response: Any) -> None:
@@ -138,7 +139,7 @@ class ClientActor:
             self._history.note("complete", client=self._name, results=named)
             self._saboteur.at("remove", lambda: removed(self_, target))
 
-        plan.answered, plan._complete = note_answer, note_removal  # type: ignore[method-assign]
+        plan.answered, plan._complete = note_answer, note_removal
         request = cycletls.CycleTLS.request
         cycletls.CycleTLS.request = lambda *arguments, **options: self._saboteur.at(  # type: ignore[method-assign]
             "request", lambda: request(*arguments, **options)
