@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -271,3 +276,31 @@ def test_close_twice(client: IndexCPClient, make_file: MakeFile) -> None:
     client.close()
     client.close()
     assert len(client.get_buffered_files()) == 1
+
+
+def test_interrupt_ends_an_upload(home: Path, make_file: MakeFile) -> None:
+    """Ctrl-C ends an upload whose server says nothing, at once, and the file stays in the buffer."""
+    path = make_file("a.bin", b"a" * 5000)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/upload"
+        command = [sys.executable, "-m", "indexedcp._cli", "buffer-and-upload", str(path), url, "--api-key", KEY]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            silent.settimeout(30)
+            accepted, _ = silent.accept()
+            started = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 1
+            assert time.monotonic() - started < 10
+            accepted.close()
+    with IndexCPClient() as client:
+        assert client.get_buffered_files() == [str(path)]
+
+
+def test_failure_of_the_buffer_ends_an_upload(
+    client: IndexCPClient, server: IndexCPServer, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails in one thread is raised, and the others do not wait for it for ever."""
+    client.add_file(make_file("a.bin", b"a" * 50_000))
+    monkeypatch.setattr(Buffer, "chunk", lambda self, file, index: {}[index])
+    with pytest.raises(KeyError):
+        client.upload_buffered_files(server.url)

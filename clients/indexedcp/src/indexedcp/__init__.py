@@ -1,5 +1,6 @@
 """Chunked, resumable file uploads that lose nothing: a client and a server."""
 
+from ._async_client import AsyncIndexCPClient
 from ._client import IndexCPClient
 from ._exceptions import (
     AmbiguousDelivery,
@@ -20,6 +21,7 @@ from ._simple import create_simple_server
 
 __all__ = [
     "AmbiguousDelivery",
+    "AsyncIndexCPClient",
     "AuthenticationFailed",
     "BufferInUse",
     "FileChanged",

@@ -153,3 +153,7 @@ def _changes_shown() -> Iterator[None]:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     _err.print(f"warning: {message}", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,81 +5,25 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 import cycletls
 
-from ._buffer import Buffer, BufferedFile, Progress
-from ._keys import ask_api_key
-from ._plan import Plan, Wait
-from ._single import SingleChunks
-from ._wire import DEFAULT_CHUNK_SIZE
-
-WIDTH: Final = 4
-"""Requests at once, where the server can."""
-RETRIES: Final = 4
-"""Rounds without progress before an upload gives up."""
-
-SESSION: Final[Mapping[str, Any]] = {
-    "profile": None,
-    "idle_timeout": 3.0,  # servers on Node close connections after 5 s, and a chunk may be on its way to one then
-    "allow_redirects": False,
-}
-"""Options of the HTTP session of both clients."""
+from ._base import BaseClient
+from ._buffer import BufferedFile, Progress
+from ._plan import Job, Plan, Wait
 
 
-class IndexCPClient:
+class IndexCPClient(BaseClient):
     """Buffers files and uploads them. Threads may share it; leaving its ``with`` block closes it.
 
-    Args:
-        db_name: the buffer's name: it is ``~/.indexcp/{db_name}.db``.
-        chunk_size: bytes of a chunk.
-        width: requests at once, where the server can.
-        retries: how often an upload goes on after a failure without having got further.
-        http: options for the HTTP session, see :class:`cycletls.CycleTLS`, such as ``verify``.
-
-    Attributes:
-        api_key: sent to servers; where it is not set, the environment or the user is asked.
+    Its arguments are those of :class:`BaseClient`.
     """
 
-    def __init__(
-        self,
-        db_name: str = "indexcp",
-        chunk_size: int = DEFAULT_CHUNK_SIZE,
-        *,
-        width: int = WIDTH,
-        retries: int = RETRIES,
-        http: Mapping[str, Any] | None = None,
-    ) -> None:
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size is a number of bytes, not {chunk_size}")
-        self.db_name = db_name
-        self.chunk_size = chunk_size
-        self.width = width
-        self.retries = retries
-        self.api_key: str | None = None
-        self._buffer = Buffer(db_name)
-        self._http = {**SESSION, **(http or {})}
-        self._single = SingleChunks()
-        self._session: cycletls.CycleTLS | None = None
-
-    @property
-    def db_path(self) -> str:
-        """Where the buffer is."""
-        return str(self._buffer.path)
-
-    def get_api_key(self) -> str:
-        """Return the key that is set, that the environment has, or that the user types.
-
-        Raises:
-            MissingAPIKey: there is none, and nobody to ask.
-        """
-        if not self.api_key:
-            self.api_key = ask_api_key()
-        return self.api_key
+    _session: cycletls.CycleTLS | None = None
 
     def add_file(self, file_path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Copy a file into the buffer; one that is there already with the same content goes on as it was.
@@ -118,15 +62,7 @@ class IndexCPClient:
         with self._buffer.exclusive():
             if not self._buffer.files():
                 return {}
-            plan = Plan(
-                self._buffer,
-                server_url,
-                self.get_api_key(),
-                width=self.width,
-                retries=self.retries,
-                resend=resend,
-                progress=progress,
-            )
+            plan = self._plan(server_url, progress, resend)
             for pause in plan.rounds():
                 time.sleep(pause)
                 _Round(plan, self._http_session()).run()
@@ -208,34 +144,39 @@ class _Round:
     def __init__(self, plan: Plan, session: cycletls.CycleTLS) -> None:
         self._plan, self._session = plan, session
         self._turn = threading.Condition()
+        self._token = cycletls.CancelToken()
 
     def run(self) -> None:
-        """Do all jobs of the round."""
+        """Do all jobs of the round; what interrupts it, Ctrl-C too, ends them."""
         with ThreadPoolExecutor(self._plan.width, "indexcp") as pool:
-            for worker in [pool.submit(self._work) for _ in range(self._plan.width)]:
-                worker.result()
+            workers = [pool.submit(self._work) for _ in range(self._plan.width)]
+            try:
+                for worker in as_completed(workers):
+                    worker.result()
+            except BaseException:
+                self._token.cancel()
+                with self._turn:
+                    self._plan.end()
+                    self._turn.notify_all()
+                raise
 
     def _work(self) -> None:
-        while self._one():
-            pass
+        while (job := self._take()) is not None:
+            try:
+                method, url, options = self._plan.request(job)
+                response = self._session.request(method, url, cancel=self._token, **options)
+            except cycletls.RequestException as exc:
+                self._tell(self._plan.failed, job, exc)
+            else:
+                self._tell(self._plan.answered, job, response)
 
-    def _one(self) -> bool:
+    def _take(self) -> Job | None:
         with self._turn:
-            job = self._plan.take()
-            while isinstance(job, Wait):
+            while isinstance(job := self._plan.take(), Wait):
                 self._turn.wait()
-                job = self._plan.take()
-        if job is None:
-            return False
-        try:
-            method, url, options = self._plan.request(job)
-            response = self._session.request(method, url, **options)
-        except cycletls.RequestException as exc:
-            with self._turn:
-                self._plan.failed(job, exc)
-                self._turn.notify_all()
-        else:
-            with self._turn:
-                self._plan.answered(job, response)
-                self._turn.notify_all()
-        return True
+            return job
+
+    def _tell(self, tell: Callable[[Job, Any], None], job: Job, outcome: object) -> None:
+        with self._turn:
+            tell(job, outcome)
+            self._turn.notify_all()

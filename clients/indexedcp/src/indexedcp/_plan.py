@@ -135,6 +135,7 @@ class Plan:
         self._ready: deque[Job] = deque()
         self._running = 0
         self._open = 1.0
+        self._ended = False
         self._advanced = False
         self._busy: cycletls.RequestException | None = None
         self._fatal: cycletls.RequestException | None = None
@@ -210,7 +211,13 @@ class Plan:
             self._running += 1
         return job
 
+    def end(self) -> None:
+        """Give no more jobs: something else than a request has failed."""
+        self._ended = True
+
     def _next(self) -> Job | Wait | None:
+        if self._ended:
+            return None
         over = self._busy is not None or self._fatal is not None
         if over or self._running >= self._open or (self.kind is not Kind.EXACT and self._running):
             return WAIT if self._running else None
