@@ -41,7 +41,8 @@ def main() -> None:
             client.api_key = KEY
             measure(client, source, url)
         ours.send("end")
-        print(f"server's memory: {ours.recv():.0f} MiB above its start")
+        memory, processor = ours.recv()
+        print(f"server           {memory:7.0f} MiB above its start, {processor:.2f} s of processor")
         server.join()
         print("the same:", sha256(source) == sha256(folder / "out" / source.name))
 
@@ -55,15 +56,17 @@ def measure(client: IndexCPClient, source: Path, url: str) -> None:
     started = time.perf_counter()
     client.add_file(source)
     buffered = time.perf_counter()
+    processor = time.process_time()
     client.upload_buffered_files(url)
     uploaded = time.perf_counter()
+    processor = time.process_time() - processor
     for what, seconds in (
         ("into the buffer", buffered - started),
         ("upload", uploaded - buffered),
         ("both", uploaded - started),
     ):
         print(f"{what:16} {size / seconds / 1e6:7.0f} MB/s  {seconds:6.2f} s")
-    print(f"client's memory: {peak() - before:.0f} MiB above its start")
+    print(f"client           {peak() - before:7.0f} MiB above its start, {processor:.2f} s of processor in the upload")
 
 
 def serve(folder: str, pipe: Connection) -> None:
@@ -73,7 +76,7 @@ def serve(folder: str, pipe: Connection) -> None:
         before = peak()
         pipe.send(server.url)
         pipe.recv()
-        pipe.send(peak() - before)
+        pipe.send((peak() - before, time.process_time()))
 
 
 def peak() -> float:

@@ -257,14 +257,14 @@ class Plan:
                 status_url(self._url, file.id),
                 {"headers": authorization, "timeout": self._timeouts(layout.size)},
             )
-        content = memoryview(self._buffer.chunk(file, job.index))[job.skip :]
+        chunk = self._buffer.chunk(file, job.index)
         head = ChunkHead(self._wire_name(file), job.index, file.id, file.chunk_sha256(job.index), job.skip, file.whole)
         if self.kind is Kind.APPENDING:
             self._note(job.target, Delivery(job.index, True, job.target.server_name))
         last = len(job.target.acknowledged) >= layout.count - self._width
         options = {
             "headers": {**head.headers(), **authorization},
-            "content": bytes(content),
+            "content": chunk[job.skip :],
             "timeout": self._timeouts(layout.size if last else 0),
         }
         return "POST", self._url, options
