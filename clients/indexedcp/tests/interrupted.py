@@ -80,8 +80,9 @@ class CountingProxy:
             answers = threading.Thread(target=self._copy, args=(server, client), daemon=True)
             answers.start()
             while data := client.recv(_BLOCK):
-                server.sendall(data)
                 self._count(len(data))
+                server.sendall(data)
+                self._interrupt_if_due()
             with contextlib.suppress(OSError):
                 server.shutdown(socket.SHUT_WR)
             answers.join()
@@ -98,8 +99,10 @@ class CountingProxy:
     def _count(self, size: int) -> None:
         with self._lock:
             self.sent += size
-            due = self.sent >= self._next
-            if due:
+
+    def _interrupt_if_due(self) -> None:
+        with self._lock:
+            if self.sent >= self._next:
                 self._next += self._part
                 self._passed()
 

@@ -200,14 +200,14 @@ class Trial:
     def _wait(self, process: int) -> bool:
         """Wait for a process; report whether it was content."""
         deadline = time.monotonic() + PATIENCE
-        while True:
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended:
-                break
+        while not (ended := os.waitpid(process, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
                 self.result.wrong.append("a client hangs")
                 os.kill(process, signal.SIGKILL)
+                ended = os.waitpid(process, 0)
+                break
             time.sleep(0.002)
+        status = ended[1]
         code = os.waitstatus_to_exitcode(status)
         if code == -signal.SIGKILL:
             self.result.counts["killed clients"] += 1
