@@ -28,7 +28,7 @@ import cycletls
 How = Literal["cut", "client", "server"]
 KEY: Final = "interrupted"
 _SPAWN: Final = multiprocessing.get_context("spawn")
-_BLOCK: Final = 65536
+_BLOCK: Final = 16384
 
 
 class CountingProxy:

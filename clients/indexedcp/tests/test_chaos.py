@@ -25,7 +25,7 @@ def test_nothing_is_lost_under_faults() -> None:
 
 def test_interruptions_cost_little(tmp_path: Path) -> None:
     """A file that is cut off twenty times sends at most a twentieth more than it has."""
-    run = Interrupted(tmp_path, 20 << 20, 20, "cut")
+    run = Interrupted(tmp_path, 50 << 20, 20, "cut")
     assert run.run() <= 1.05
     assert run.interruptions == 20
 
