@@ -83,8 +83,9 @@ FLUSH: Final = 11
 PULL: Final = 0
 """No verb: the caller is asked for the next piece of the body, None after the last."""
 
+# Statuses of the library that are not of HTTP (likewise); 0 is an "error".
 DONE: Final = 1
-ANSWERED: Final = 2  # the statuses of golang/cycletls.h that are not of HTTP
+ANSWERED: Final = 2
 IS_TEXT: Final = 3
 NOT_YET: Final = 5
 PENDING: Final = 6

@@ -24,11 +24,16 @@ typedef struct {
     uint64_t handle; /* of an exchange with more to come; 0: it is over */
     int64_t length;  /* decoded length of the body, -1 where unknown */
     int64_t filled;  /* bytes put into the caller's buffer */
-    int32_t status;  /* 0: head is an "error"; 1: done; 2: the server answered
-                        before the body was sent; 3, 4: a WebSocket's message
-                        is text, binary; 5: not yet, 6: taken and not yet sent
-                        as a whole; else the HTTP status */
+    int32_t status;  /* of HTTP, or one of those below */
 } cycletls_reply;
+
+/* Statuses: head is an "error"; done; the server answered before the body was
+ * sent; a WebSocket's message is text, or binary; it would have to wait; what was
+ * taken has not been sent as a whole. */
+enum {
+    CYCLETLS_FAILED, CYCLETLS_DONE, CYCLETLS_ANSWERED, CYCLETLS_IS_TEXT, CYCLETLS_IS_BINARY, CYCLETLS_NOT_YET,
+    CYCLETLS_PENDING
+};
 
 /* What cycletls_drain tells of work that cycletls_submit began. The answering
  * envelope and then the body stand in the memory that was given, one completion

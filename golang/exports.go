@@ -16,9 +16,12 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/library"
 )
 
-// The numbers of the verbs are those of the header: both lists have no gaps, so
-// that the last one tells.
-var _ = [1]struct{}{}[C.CYCLETLS_FLUSH-library.VerbFlush]
+// The numbers of verbs and statuses are those of the header: the lists have no
+// gaps, so that the last one tells.
+var (
+	_ = [1]struct{}{}[C.CYCLETLS_FLUSH-library.VerbFlush]
+	_ = [1]struct{}{}[C.CYCLETLS_PENDING-library.Pending]
+)
 
 // cycletls_version returns the version the library was built as; the caller
 // frees it.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import os
 import re
+import struct
 import subprocess
 import sys
 import textwrap
@@ -15,7 +17,7 @@ import msgpack
 import pytest
 
 import cycletls
-from cycletls import _ffi, _transfer
+from cycletls import _ffi, _sidecar_process, _transfer
 
 ROOT = Path(cycletls.__file__).parent.parent
 
@@ -38,12 +40,23 @@ def ok(finished: subprocess.CompletedProcess[str]) -> str:
     return finished.stdout
 
 
-def test_verbs_have_the_numbers_of_the_header() -> None:
-    """Python, like Go, calls each verb by the number that golang/cycletls.h gives it."""
-    [verbs] = re.findall(r"enum \{(.*?)\}", (ROOT / "golang" / "cycletls.h").read_text(), re.DOTALL)
-    names = re.findall(r"CYCLETLS_(\w+)", verbs)
-    assert names[0] == "CALL"
-    assert [getattr(_transfer, name) for name in names] == list(range(1, len(names) + 1))
+def test_numbers_are_those_of_the_header() -> None:
+    """Python, like Go, calls verbs and statuses by the numbers that golang/cycletls.h gives them."""
+    enums = re.findall(r"enum \{(.*?)\}", (ROOT / "golang" / "cycletls.h").read_text(), re.DOTALL)
+    statuses, verbs = [re.findall(r"CYCLETLS_(\w+)", enum) for enum in enums]
+    assert verbs[0] == "CALL"
+    assert [getattr(_transfer, name) for name in verbs] == list(range(1, len(verbs) + 1))
+    for number, name in enumerate(statuses):
+        assert name in ("FAILED", "IS_BINARY") or getattr(_transfer, name) == number  # those two are what is left
+
+
+def test_structures_are_those_of_the_header() -> None:
+    """The sidecar process, which has no cffi, and who reads completions lay them out as the compiler does."""
+    ffi = _ffi.shim().ffi
+    fields = {name: getattr(_sidecar_process.Reply, name).offset for name, _ in _sidecar_process.Reply._fields_}
+    assert fields == {name: field.offset for name, field in ffi.typeof("cycletls_reply").fields}
+    assert ctypes.sizeof(_sidecar_process.Reply) == ffi.sizeof("cycletls_reply")
+    assert struct.calcsize(_ffi.Queue._ROW) == ffi.sizeof("cycletls_completion")
 
 
 def test_import_starts_no_go_and_loads_nothing_heavy() -> None:
