@@ -73,7 +73,7 @@ class _Connection:
         ja3: replaces the profile's ClientHello.
         user_agent: replaces the profile's.
         proxy: through which to connect.
-        timeout: seconds for connecting.
+        timeout: seconds for connecting; None is the limit that requests have.
         options: further options of :class:`cycletls.CycleTLS`.
     """
 
@@ -84,14 +84,13 @@ class _Connection:
         ja3: str | None = None,
         user_agent: str | None = None,
         proxy: str | None = None,
-        timeout: float = 30,
+        timeout: float | None = None,
         **options: Any,
     ) -> None:
-        said = {"headers": headers, "ja3": ja3, "user_agent": user_agent, "proxy": proxy}
+        said = {"headers": headers, "ja3": ja3, "user_agent": user_agent, "proxy": proxy, "timeout": timeout}
         self.url = url
         self._options: dict[str, Any] = {
             **{name: value for name, value in said.items() if value is not None},
-            "timeout": timeout,
             **options,
         }
         self._client: CycleTLS | None = None

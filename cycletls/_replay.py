@@ -39,9 +39,7 @@ def replay(profile: Profile) -> Profile:
     documents = [_visit(profile, protocol) for protocol in protocols]
     implied = implied_profile(documents, profile.name)
     extensions = list(implied.tls.extensions)
-    if not any(
-        map(_resumed, documents)
-    ):  # it is implied for clients of which no one knows; this one could, and did not
+    if not any(map(_resumed, documents)):  # it is implied where nobody knows whether a client would; this one did not
         extensions = [extension for extension in extensions if extension.type != "pre_shared_key"]
     types = {extension.type for extension in extensions}
     for place, extension in enumerate(profile.tls.extensions):
