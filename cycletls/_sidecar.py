@@ -24,7 +24,7 @@ from ._exceptions import ForkError, InvalidOption, LibraryError, SidecarDied
 from ._launch import Process
 from ._transfer import CALL, Outcome, Reply, Step, receive, run
 from ._version import __version__
-from ._wire import CANCEL, CLOSE, Arrived, arrived, order, orders
+from ._wire import CANCEL, CLOSE, LEAST_PART, Arrived, arrived, order, orders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from ._transfer import Done
 
 _BUFFER: Final = 256 * 1024
+_BEGINNING: Final = 64
+"""Bytes that are received of a reply that others follow: enough for its numbers, and nothing of the next one."""
 _IDLE: Final = 64
 """Connections that wait for the next thread; more are closed."""
 _PATIENCE: Final = 10.0
@@ -123,35 +125,37 @@ class _Line:
                 self.raw.sendall(piece)
         else:
             self.raw.sendall(next(orders(ticket, step)))
-        size = self._more(0)
-        while (reply := arrived(self._buffer, 0, size)) is None or size < min(reply.body, len(self._buffer)):
-            size += self._more(size)
-        if reply.end <= len(self._buffer):
-            while size < reply.end:
-                size += self._more(size)
-            return reply.done(self._view, self._content(step, reply))
-        return self._long(step, reply, size)
+        room, before = step.buffer, 0
+        while True:
+            reply, done = self._reply(room)
+            if not reply.partly or room is None:
+                return reply.after(before, done)
+            room = memoryview(room)[done[3] :]
+            before += done[3]
 
-    def _content(self, step: Step, reply: Arrived) -> bytes:
-        body = self._view[reply.body : reply.end]
-        if step.buffer is None:
-            return bytes(body)
-        step.buffer[: len(body)] = body
-        return b""
-
-    def _long(self, step: Step, reply: Arrived, size: int) -> Done:
-        """Receive a reply that is larger than the buffer, the body of it where it belongs."""
-        if step.buffer is None or reply.body > len(self._buffer):
-            whole = bytearray(reply.end)
+    def _reply(self, room: memoryview | bytearray | None) -> tuple[Arrived, Done]:
+        """Receive a reply, the body of it into a room where there is one."""
+        size, end = 0, _BUFFER if room is None or len(room) <= LEAST_PART else _BEGINNING
+        while True:
+            size += self._more(size, end)
+            reply = arrived(self._buffer, 0, size)
+            if reply is not None:
+                end = min(reply.end, len(self._buffer))
+                if size >= end or (size >= reply.body and room is not None):
+                    break
+        whole = self._view
+        if reply.end > len(self._buffer) and (room is None or reply.body > size):
+            whole = memoryview(bytearray(reply.end))
             whole[:size] = self._view[:size]
-            self._fill(memoryview(whole), size)
-            view = memoryview(whole)
-            return reply.done(view, bytes(view[reply.body :]))
-        there, want = size - reply.body, reply.end - reply.body
-        room = memoryview(step.buffer)[:want]
-        room[:there] = self._view[reply.body : size]
-        self._fill(room, there)
-        return reply.done(self._view, b"")
+            self._fill(whole, size)
+            size = reply.end
+        if room is None:
+            return reply, reply.done(whole, bytes(whole[reply.body : reply.end]))
+        there = size - reply.body
+        into = memoryview(room)[: reply.end - reply.body]
+        into[:there] = whole[reply.body : size]
+        self._fill(into, there)
+        return reply, reply.done(whole, b"")
 
     def _fill(self, room: memoryview, size: int) -> None:
         while size < len(room):
@@ -160,8 +164,8 @@ class _Line:
                 raise _Ended("the sidecar ended the connection")
             size += got
 
-    def _more(self, size: int) -> int:
-        got = self.raw.recv_into(self._view[size:] if size else self._buffer)
+    def _more(self, size: int, end: int) -> int:
+        got = self.raw.recv_into(self._view[size:end])
         if not got:
             raise _Ended("the sidecar ended the connection")
         return got
@@ -314,7 +318,7 @@ class SidecarQueue:
         self._socket = connection.raw
         self._loop = loop
         self._tickets = count(1)
-        self._buffers: dict[int, memoryview | bytearray] = {}  # that replies fill
+        self._buffers: dict[int, tuple[memoryview, int]] = {}  # that replies fill, and what they have filled already
         self._unsent: deque[memoryview] = deque()
         self._arrived = bytearray()
         self._buffer = bytearray(_BUFFER)
@@ -326,7 +330,7 @@ class SidecarQueue:
         """Have a step taken; return its ticket and what to keep until it is done."""
         ticket = next(self._tickets)
         if step.buffer is not None:
-            self._buffers[ticket] = step.buffer
+            self._buffers[ticket] = memoryview(step.buffer), 0
         self._send(*orders(ticket, step))
         return ticket, step
 
@@ -358,7 +362,9 @@ class SidecarQueue:
         done, place = [], 0
         while (reply := arrived(data, place, len(data))) is not None and reply.end <= len(data):
             place = reply.end
-            done.append((reply.ticket, self._done(reply, data)))
+            came = self._done(reply, data)
+            if not reply.partly:
+                done.append((reply.ticket, came))
         del data[:place]
         return done
 
@@ -373,13 +379,15 @@ class SidecarQueue:
         self._connection.end()
 
     def _done(self, reply: Arrived, data: bytearray) -> Done:
-        buffer = self._buffers.pop(reply.ticket, None)
+        room, before = self._buffers.pop(reply.ticket, (None, 0))
         with memoryview(data) as view:
             body = view[reply.body : reply.end]
-            if buffer is None:
+            if room is None:
                 return reply.done(view, bytes(body))
-            buffer[: len(body)] = body
-            return reply.done(view, b"")
+            room[: len(body)] = body
+            if reply.partly:
+                self._buffers[reply.ticket] = room[len(body) :], before + len(body)
+            return reply.after(before, reply.done(view, b""))
 
     def _send(self, *pieces: Bytes) -> None:
         """Send, and leave to the event loop what there is no room for."""

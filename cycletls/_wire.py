@@ -24,6 +24,12 @@ CANCEL: Final = 256
 CLOSE: Final = 257
 MORE: Final = 258
 
+PARTLY: Final = -1
+"""The status of a reply that is not the last under its ticket."""
+
+LEAST_PART: Final = 1 << 18
+"""Bytes of a read at most that one reply answers."""
+
 _ORDER: Final = Struct("<QQQiI")
 _REPLY: Final = Struct("<QQqqiI")
 
@@ -86,10 +92,21 @@ class Arrived:
         self.end = end
 
     @property
+    def partly(self) -> bool:
+        """Whether more replies come under its ticket."""
+        status: int = self._numbers[3]
+        return status == PARTLY
+
+    @property
     def body(self) -> int:
         """Where the body begins."""
         begins: int = self.start + self.head
         return begins
+
+    def after(self, before: int, done: Done) -> Done:
+        """Return what came of a step, with the bytes that earlier replies have filled."""
+        status, handle, length, filled, head, content = done
+        return (status, handle, length, before + filled, head, content) if before else done
 
     def done(self, data: memoryview, content: bytes) -> Done:
         """Return what came of the step; data has the envelope."""

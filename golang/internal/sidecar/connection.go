@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxCredit is how much of a body goes back in one message at most.
-	maxCredit = 1 << 20
+	// maxCredit is how much of a body goes back in one message at most: of a large one,
+	// one part is read while another is on its way.
+	maxCredit = 1 << 18
 	// farewell is how long a client that broke the rules has to take note of it.
 	farewell = time.Second
 )
@@ -156,12 +157,36 @@ func (c *connection) begin(o *order) error {
 		t.body = append(t.body, o.body...)
 		work.Body = t.body
 	}
-	r := &room{ticket: o.ticket, body: int64(len(work.Body))}
-	if o.size > 0 && work.Verb != library.VerbCall {
-		work.Buffer = r.buffer(min(o.size, maxCredit))
-	}
-	t.ticket = c.crew.Do(work, func(done library.Completion) { c.finish(r, &done) })
+	c.work(t, work, &room{ticket: o.ticket, body: int64(len(work.Body)), credit: o.size})
 	return nil
+}
+
+// work puts a task to work; mu is held.
+func (c *connection) work(t *task, work library.Work, r *room) {
+	if r.credit > 0 && work.Verb != library.VerbCall {
+		work.Buffer = r.buffer()
+	}
+	t.ticket = c.crew.Do(work, func(done library.Completion) {
+		if work.Verb == library.VerbRead && r.goesOn(&done.Reply) {
+			c.goOn(t, work, r, &done)
+		} else {
+			c.finish(r, &done)
+		}
+	})
+}
+
+// goOn sends a part of what a client has given credit for, and reads the next one
+// while that is on its way.
+func (c *connection) goOn(t *task, work library.Work, r *room, done *library.Completion) {
+	defer r.recycle()
+	done.Reply.Status = partly
+	err := c.send(r.message(done))
+	next := &room{ticket: r.ticket, body: r.body, credit: r.credit - uint64(done.Reply.Filled)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.work(t, work, next)
+	}
 }
 
 // finish sends what came of a verb.

@@ -21,6 +21,10 @@ const (
 	verbMore   = 258 // a part of the body of the ticket's verb, which follows
 )
 
+// partly is the status of a reply that is not the last under its ticket: a read goes
+// on as long as there is credit.
+const partly = -1
+
 const (
 	orderSize = 8 + 8 + 8 + 4 + 4
 	replySize = 8 + 8 + 8 + 8 + 4 + 4

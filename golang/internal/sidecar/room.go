@@ -11,6 +11,7 @@ import (
 type room struct {
 	ticket uint64 // the client's
 	body   int64  // bytes of the verb's own body
+	credit uint64 // bytes that the client has room for
 	memory *[]byte
 	read   bool // memory has been read into
 }
@@ -20,10 +21,16 @@ var (
 	largeRooms = sync.Pool{New: func() any { b := make([]byte, replySize+maxCredit); return &b }}
 )
 
-// buffer returns where so many bytes can be read.
-func (r *room) buffer(size uint64) []byte {
+// buffer returns where bytes can be read to.
+func (r *room) buffer() []byte {
 	r.memory, r.read = largeRooms.Get().(*[]byte), true
-	return (*r.memory)[replySize : replySize+size]
+	return (*r.memory)[replySize : replySize+min(r.credit, maxCredit)]
+}
+
+// goesOn reports whether all of a buffer was filled, while there is more of the body
+// and credit for it.
+func (r *room) goesOn(reply *library.Reply) bool {
+	return reply.Message == nil && reply.Handle != 0 && reply.Filled == maxCredit && r.credit > maxCredit
 }
 
 // message returns a reply as it is sent.
