@@ -25,7 +25,7 @@ menu:
 	@echo 'make browsers  capture the browsers that are installed here, and look like them'
 	@echo 'make proxies   install real proxies where they are missing (as root), and test against them'
 	@echo 'make fuzz      each fuzz target for FUZZTIME=$(FUZZTIME)'
-	@echo 'make endurance gibibytes, and ten thousand exchanges that are broken off'
+	@echo 'make endurance gibibytes, exchanges broken off, forks and kills, by the thousand'
 	@echo 'make bench     this client and its peers side by side, written to benchmarks/RESULTS.md'
 	@echo 'make fidelity  live browsers and our replay of them, facet by facet, written to docs/FIDELITY.md'
 	@echo 'make wheel     dist/cycletls-*.whl'

@@ -62,19 +62,11 @@ async def streams(sidecar: bool, url: str, slow: bool) -> float:
                 async for _ in response.iter_bytes():
                     pass
 
-        await session.get(f"{url}/{SMALL}")
-        if not slow:
+        async with session.stream("GET", f"{url}/{LARGE if slow else 1}") as unread:
+            await unread.read(1)
             began = time.perf_counter()
             await asyncio.gather(*[read() for _ in range(STREAMS - 1)])
             return time.perf_counter() - began
-        async with session.stream("GET", f"{url}/{LARGE}") as unread:
-            await unread.read(1)
-            return await _after(began=time.perf_counter(), reads=[read() for _ in range(STREAMS - 1)])
-
-
-async def _after(began: float, reads: list[object]) -> float:
-    await asyncio.gather(*reads)  # type: ignore[arg-type]
-    return time.perf_counter() - began
 
 
 def main() -> None:

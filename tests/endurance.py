@@ -1,4 +1,4 @@
-"""What takes long: memory over a gibibyte each way, and what ten thousand broken-off exchanges leave behind.
+"""What takes long: memory over a gibibyte each way, broken-off exchanges, forks and kills by the hundred.
 
 `make endurance` runs it; it is no part of the tests.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import held, settles
 from servers import Peer, ScriptedServer
+from test_sidecar import survive_a_kill
 
 from cycletls import AsyncCycleTLS, CycleTLS
 
@@ -147,3 +150,17 @@ def test_ten_thousand_early_closed_streams_leave_nothing() -> None:
     with ScriptedServer(play) as server:
         asyncio.run(main(server.url))
     assert settles(before)
+
+
+def test_a_thousand_forks_and_requests(httpbin: str) -> None:
+    """Each child of a process that has used the library gets its own answer; none hangs."""
+    command = [sys.executable, Path(__file__).parent / "fork_rounds.py", "1000", httpbin]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    print(said)
+    assert "1000 rounds, 0 wrong" in said
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_sidecar_killed_in_a_hundred_places_hangs_nobody(seed: int, httpbin: str) -> None:
+    """Every call ends with its answer or an error."""
+    survive_a_kill(seed, httpbin)

@@ -266,7 +266,12 @@ def test_asyncio_learns_of_the_death_of_a_sidecar(httpbin: str) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_sidecar_killed_anywhere_hangs_nobody(seed: int, httpbin: str) -> None:
-    """Every call ends with its answer or an error, well within its timeout."""
+    """Every call ends with its answer or an error, well within its timeout (tests/endurance.py tries more places)."""
+    survive_a_kill(seed, httpbin)
+
+
+def survive_a_kill(seed: int, httpbin: str) -> None:
+    """Send requests of all kinds while the sidecar is killed at a moment that the seed draws."""
     draw = random.Random(seed)
     began = time.monotonic()
     with cycletls.CycleTLS(sidecar=True, timeout=10) as session:
@@ -480,7 +485,7 @@ def test_gunicorn_may_preload_an_application_that_made_requests(httpbin: str, tm
 
 
 def test_a_hundred_forks_and_requests(httpbin: str) -> None:
-    """No hang, no body of another (tests/fork_rounds.py does as many as one likes)."""
+    """No hang, no body of another (tests/endurance.py does ten times as many)."""
     command = [sys.executable, Path(__file__).parent / "fork_rounds.py", "100", httpbin]
     assert "0 wrong" in subprocess.run(command, capture_output=True, text=True, timeout=55, check=True).stdout
 
