@@ -302,6 +302,24 @@ func (x *Exchange) Read(p []byte) (n int, err error) {
 	} else {
 		n, err = x.hop.stream.Read(p)
 	}
+	return x.took(n, err)
+}
+
+// ReadNow is Read of what is there already: wait.ErrWouldBlock where that is
+// nothing, or cannot be told because the body is decoded.
+func (x *Exchange) ReadNow(p []byte) (int, error) {
+	if x.failed != nil || x.hop.stream == nil || x.reader != nil {
+		return 0, wait.ErrWouldBlock
+	}
+	n, err := x.hop.stream.ReadNow(p)
+	if err == wait.ErrWouldBlock {
+		return n, err
+	}
+	return x.took(n, err)
+}
+
+// took notes what was read of the body.
+func (x *Exchange) took(n int, err error) (int, error) {
 	x.received += int64(n)
 	if limit := x.session.config.MaxBodyBytes; limit > 0 && x.received > limit {
 		err = &message.LimitError{What: "body", Limit: limit, Unit: "bytes"}

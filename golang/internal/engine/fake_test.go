@@ -133,6 +133,8 @@ func (s *wireStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (s *wireStream) ReadNow([]byte) (int, error) { return 0, wait.ErrWouldBlock }
+
 func (s *wireStream) Trailers() message.Fields   { return s.reply.trailers }
 func (s *wireStream) Delivery() message.Delivery { return s.reply.delivery }
 

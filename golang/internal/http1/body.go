@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // body reads the body of a response as it is on the wire.
@@ -45,6 +46,31 @@ func (b *body) read(p []byte) (int, error) {
 	b.err = b.verdict(err)
 	if n > 0 {
 		return n, nil // the error is for the next read
+	}
+	return 0, b.err
+}
+
+// readNow is read where nothing is waited for. Lines are begun only when they are
+// there whole: what was parsed of one is not kept.
+func (b *body) readNow(p []byte) (int, error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	if b.framing == chunked && b.left == 0 && !b.chunkBuffered() {
+		if b.in.fill() != nil || !b.chunkBuffered() {
+			return 0, wait.ErrWouldBlock // read finds what else there is
+		}
+	}
+	n, err := b.next(p)
+	b.received += int64(n)
+	switch {
+	case err == wait.ErrWouldBlock && n == 0:
+		return 0, err
+	case err != wait.ErrWouldBlock:
+		b.err = b.verdict(err)
+	}
+	if n > 0 {
+		return n, nil
 	}
 	return 0, b.err
 }

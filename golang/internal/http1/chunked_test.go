@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 const chunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -68,6 +69,43 @@ func TestChunksAreReadAcrossAnySlice(t *testing.T) {
 		}
 		check(t, stream.Close())
 		s.expectIdle(true)
+	}
+}
+
+// TestReadingNowNeverWaitsAndLosesNothing: wherever what the server has sent so far
+// ends, and however the body is framed.
+func TestReadingNowNeverWaitsAndLosesNothing(t *testing.T) {
+	data := strings.Repeat("0123456789", 300)
+	for head, body := range map[string]string{
+		chunkedHead: strings.TrimSuffix(encodeChunks(data, 1, 9, 10, 900), "\r\n") + "Trailer: x\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(data)) + "\r\n\r\n": data,
+	} {
+		for step := 1; step < 1000; step += 7 {
+			s := newSession(t)
+			s.reply(head)
+			stream := s.start(get())
+			_, err := stream.ReadHead()
+			check(t, err)
+			var content []byte
+			p := make([]byte, 700)
+			for rest := body; rest != "" || err != io.EOF; {
+				cut := min(step, len(rest))
+				s.reply(rest[:cut])
+				rest = rest[cut:]
+				for err = nil; err == nil; {
+					var n int
+					n, err = stream.ReadNow(p)
+					content = append(content, p[:n]...)
+				}
+				if rest == "" && err == wait.ErrWouldBlock {
+					_, err = stream.Read(p) // the trailers
+				}
+				if err != wait.ErrWouldBlock && err != io.EOF {
+					t.Fatal(err)
+				}
+			}
+			equal(t, "content", string(content), data)
+		}
 	}
 }
 

@@ -208,6 +208,16 @@ func (s *stream) Read(p []byte) (int, error) {
 	return s.body.read(p)
 }
 
+// ReadNow implements message.Stream.
+func (s *stream) ReadNow(p []byte) (int, error) {
+	if s.conn == nil || s.head == nil {
+		return s.Read(p)
+	}
+	s.conn.bindRead(wait.Now)
+	defer s.conn.bindRead(s.ctx)
+	return s.body.readNow(p)
+}
+
 // Trailers implements message.Stream.
 func (s *stream) Trailers() message.Fields { return s.body.trailers }
 

@@ -144,6 +144,27 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// ReadNow implements message.Stream.
+func (s *Stream) ReadNow(p []byte) (int, error) {
+	s.c.mu.Lock()
+	defer s.c.unlock()
+	if s.closed {
+		return 0, errShut()
+	}
+	if !s.has(needBody) {
+		s.c.look()
+	}
+	switch {
+	case s.queue.len() > 0:
+		return s.readQueue(p), nil
+	case s.err != nil:
+		return 0, s.err
+	case s.remoteClosed:
+		return 0, io.EOF
+	}
+	return 0, wait.ErrWouldBlock
+}
+
 func (s *Stream) readQueue(p []byte) int {
 	n := s.queue.pop(p)
 	s.consumed(n)

@@ -112,14 +112,21 @@ func (x *exchange) answer(room func(length int64) []byte) (reply Reply, over boo
 	return reply, false, err
 }
 
-// fill reads until buffer is full, or holds what was there where the body is
-// streamed, or the body ends, which io.EOF tells. A buffer made for a known length is full before the end was seen, so the end is asked
-// for.
+// fill reads until buffer is full or the body ends, which io.EOF tells; of a
+// streamed body it reads what is there. A buffer made for a known length is full
+// before the end was seen, so the end is asked for.
 func (x *exchange) fill(buffer []byte) (filled int, err error) {
-	for filled < len(buffer) && err == nil && (filled == 0 || !x.streamed) {
+	read := x.Read
+	for filled < len(buffer) && err == nil {
 		var n int
-		n, err = x.Read(buffer[filled:])
+		n, err = read(buffer[filled:])
 		filled += n
+		if x.streamed && n > 0 {
+			read = x.ReadNow
+		}
+	}
+	if err == wait.ErrWouldBlock {
+		err = nil
 	}
 	x.delivered += int64(filled)
 	if err == nil && x.delivered == x.Length() {

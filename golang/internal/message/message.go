@@ -78,6 +78,8 @@ type Stream interface {
 	// Read reads the body as it is on the wire, content codings and all, and
 	// returns io.EOF only when the framing says that it is complete.
 	Read(p []byte) (int, error)
+	// ReadNow is Read that does not wait: wait.ErrWouldBlock where there is nothing.
+	ReadNow(p []byte) (int, error)
 	// Trailers returns the trailer section once Read has returned io.EOF.
 	Trailers() Fields
 	// Delivery says whether the request may be sent again.
