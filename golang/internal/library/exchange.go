@@ -125,8 +125,8 @@ func (x *exchange) fill(buffer []byte) (filled int, err error) {
 			read = x.ReadNow
 		}
 	}
-	if err == wait.ErrWouldBlock {
-		err = nil
+	if x.streamed && filled > 0 && err != io.EOF {
+		err = nil // there was no more, or it failed, and the next read will say so
 	}
 	x.delivered += int64(filled)
 	if err == nil && x.delivered == x.Length() {
