@@ -8,7 +8,6 @@ import (
 
 // Crew does work in the background, each piece in a goroutine of its own.
 type Crew struct {
-	group   // of what the work is done on
 	library *Library
 
 	running sync.WaitGroup
@@ -31,37 +30,41 @@ type piece struct {
 // NewCrew returns one that has nothing to do yet.
 func (l *Library) NewCrew() *Crew { return &Crew{library: l} }
 
-// operation is work under way; what it is done on is in its group.
+// operation is work under way, and what it is done on.
 type operation struct {
-	group
 	crew *Crew
+
+	mu    sync.Mutex // guards what follows
+	ctx   *wait.Context
+	cause error // why it has ended
 }
 
-// enter makes an exchange end with the operation, or with the whole crew.
+// enter makes an exchange end with the operation.
 func (o *operation) enter(ctx *wait.Context) {
-	o.group.enter(ctx)
-	o.crew.enter(ctx)
-}
-
-// finish says that nobody waits for the operation's end any more.
-func (o *operation) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for ctx := range o.live {
-		o.crew.leave(ctx)
+	if o.ctx = ctx; o.cause != nil {
+		ctx.Cancel(o.cause)
 	}
-	o.live = nil
+}
+
+// end ends what the operation is done on, or is going to be.
+func (o *operation) end(cause error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cause = cause; o.ctx != nil {
+		o.ctx.Cancel(cause)
+	}
 }
 
 // Do has a verb done and returns the ticket of its Completion, which post is given;
 // Library.Cancel takes it, too. 0 means that the crew is closed.
 func (c *Crew) Do(work Work, post func(Completion)) (ticket uint64) {
-	idle, ok := c.begin()
+	p := &piece{operation: operation{crew: c}, work: work, post: post}
+	idle, ok := c.begin(p)
 	if !ok {
 		return 0
 	}
-	p := &piece{operation: operation{crew: c}, work: work, post: post}
-	p.ticket = c.library.handles.add(&p.operation)
 	if idle != nil {
 		idle <- p
 	} else {
@@ -89,19 +92,19 @@ func (c *Crew) do(p *piece) {
 	done := c.library.do(&p.operation, p.work)
 	done.Ticket = p.ticket
 	c.library.handles.remove(p.ticket)
-	p.finish()
 	p.post(done)
 }
 
 // begin counts one more piece, and returns who is idle to do it, nil where nobody
 // is. False means that the crew is closed.
-func (c *Crew) begin() (idle chan *piece, ok bool) {
+func (c *Crew) begin(p *piece) (idle chan *piece, ok bool) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	if c.closed {
 		return nil, false
 	}
 	c.running.Add(1)
+	p.ticket = c.library.handles.add(&p.operation)
 	if last := len(c.idle) - 1; last >= 0 {
 		idle, c.idle = c.idle[last], c.idle[:last]
 	}
@@ -129,6 +132,10 @@ func (c *Crew) Close() {
 	}
 	c.idle = nil
 	c.gate.Unlock()
-	c.end(wait.ErrCancelled)
+	c.library.handles.each(func(value any) {
+		if o, ok := value.(*operation); ok && o.crew == c {
+			o.end(wait.ErrCancelled)
+		}
+	})
 	c.running.Wait()
 }
