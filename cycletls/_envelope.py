@@ -9,7 +9,7 @@ import os
 
 from ._body import flatten
 from ._cookies import Cookie
-from ._profiles import base_documents, profile_document
+from ._profiles import all_names, base_documents, base_names, profile_document
 from ._proxies import proxies_of
 from ._timeouts import Timeouts
 
@@ -100,7 +100,13 @@ def node_message(options: Options, address: str, idle_exit: float | None) -> Mes
     """
     defaults = session_message(options, (), 0, True)
     del defaults["type"]
-    message: Message = {"type": "serve", "address": address, "node": {**defaults, "bases": base_documents()}}
+    names = all_names()
+    message: Message = {
+        "type": "serve",
+        "address": address,
+        "node": {**defaults, "bases": base_documents()},
+        "names": [names[full] for full in base_names()],
+    }
     if idle_exit is not None:
         message["idleExit"] = milliseconds(idle_exit)
     return message

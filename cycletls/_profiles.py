@@ -79,10 +79,15 @@ def is_shipped(reference: str | None) -> bool:
 
 
 def base_documents() -> list[str]:
-    """Return the JSON texts of all profiles; desktops, common browsers and their newest versions come first."""
+    """Return the JSON texts of all profiles, in the order of base_names."""
+    return [profile_document(name) for name in base_names()]
+
+
+def base_names() -> list[str]:
+    """Return the full names of all profiles; desktops, common browsers and their newest versions come first."""
     names = sorted(profile_names(), key=_newness, reverse=True)
     names.sort(key=lambda name: (not _newness(name)[0], (*_COMMON, _parts(name)[0]).index(_parts(name)[0])))
-    return [profile_document(name) for name in names]
+    return names
 
 
 def resolve_name(name: str) -> str:
@@ -97,8 +102,35 @@ def resolve_name(name: str) -> str:
     Raises:
         InvalidOption: there is no such profile.
     """
-    stem = _canonical(name)
     known = profile_names()
+    found = _resolve(_canonical(name), known)
+    if found is None:
+        raise InvalidOption(f"there is no profile {name!r}: {_hint(_parts(_canonical(name))[0], known)}")
+    return found
+
+
+def all_names() -> dict[str, list[str]]:
+    """Return what :func:`resolve_name` takes, in lower case and with hyphens, by the full name that it returns."""
+    known = profile_names()
+    meanings: dict[str, list[str]] = {full: [] for full in known}
+    for name in sorted({*known, *_NEAREST, *(part for full in known for part in _in_part(full))}):
+        meant = _resolve(name, known)
+        if meant is not None:
+            meanings[meant].append(name)
+    return meanings
+
+
+def _in_part(full: str) -> Iterable[str]:
+    """Return a name without some of what it consists of: the end of the version, the system."""
+    browser, version, system = _parts(full)
+    for length in range(len(version) + 1):
+        for mark in ".-":
+            number = mark.join(map(str, version[:length]))
+            for parts in ((number,), (number, system), (system, number)):
+                yield "-".join([browser, *filter(None, parts)])
+
+
+def _resolve(stem: str, known: list[str]) -> str | None:
     if stem in known:
         return stem
     browser, version, system = _parts(_NEAREST.get(stem, stem))
@@ -107,9 +139,7 @@ def resolve_name(name: str) -> str:
         its_browser, its_version, its_system = _parts(candidate)
         if its_browser == browser and its_version[: len(version)] == version and system in ("", its_system):
             fitting.append(candidate)
-    if not fitting:
-        raise InvalidOption(f"there is no profile {name!r}: {_hint(browser, known)}")
-    return max(fitting, key=_newness)
+    return max(fitting, key=_newness, default=None)
 
 
 def lasting_reference(reference: str) -> str:

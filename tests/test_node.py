@@ -142,12 +142,13 @@ def test_what_the_client_always_asks_for(npm: Npm, cycletls_capture: CaptureServ
     assert not [name for name in last.header_names if name.startswith("sec-ch-")]
 
 
-def test_a_profile_by_name(npm: Npm, cycletls_capture: CaptureServer) -> None:
-    """It is the whole of it, whatever the client adds."""
-    with cycletls.CycleTLS(profile="firefox", verify=cycletls_capture.ca_file) as session:
+@pytest.mark.parametrize("name", ["firefox", "chrome-android", "safari-26-ios", "chrome_125", "firefox_121"])
+def test_a_profile_by_name(npm: Npm, cycletls_capture: CaptureServer, name: str) -> None:
+    """It is the whole of it, whatever the client adds, and the names are Python's."""
+    with cycletls.CycleTLS(profile=name, verify=cycletls_capture.ca_file) as session:
         session.get(cycletls_capture.url)
     own = cycletls_capture.last
-    npm.request("get", cycletls_capture.url, insecureSkipVerify=True, profile="firefox")
+    npm.request("get", cycletls_capture.url, insecureSkipVerify=True, profile=name)
     last = cycletls_capture.last
     assert (last.ja4, last.akamai, last.fields[4:]) == (own.ja4, own.akamai, own.fields[4:])
 

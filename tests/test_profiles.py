@@ -10,7 +10,7 @@ import pytest
 
 from cycletls import CycleTLS, InvalidOption, Profile, profiles
 from cycletls import _profiles as finding
-from cycletls._profiles import profile_document, resolve_name, users_folder
+from cycletls._profiles import all_names, profile_document, resolve_name, users_folder
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,7 @@ def test_an_alias_is_the_newest_of_its_kind(alias: str, browser: str, systems: t
 def test_parts_of_a_name_may_be_left_out(name: str, meant: str) -> None:
     """The rest says enough: the newest version that fits, and the desktop where there is one."""
     assert resolve_name(name) == meant
+    assert listed(name) == [meant]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,12 @@ def test_parts_of_a_name_may_be_left_out(name: str, meant: str) -> None:
 def test_the_names_of_cycletls_are_understood(name: str, meant: str) -> None:
     """Where nobody has described a version, the nearest of the same browser is meant."""
     assert resolve_name(name) == meant
+    assert listed(name) == [meant]
+
+
+def listed(name: str) -> list[str]:
+    """The profiles that a name means according to the list of all names."""
+    return [full for full, names in all_names().items() if name.lower().replace("_", "-") in names]
 
 
 def test_versions_are_compared_as_numbers(folder: Path) -> None:

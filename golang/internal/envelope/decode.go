@@ -489,6 +489,10 @@ func (d *decoder) serve(m *Serve, field string) bool {
 	case "node":
 		m.Node = new(Session)
 		d.fields(func(field string) bool { return d.session(m.Node, field) })
+	case "names":
+		for count := d.arrayLen(); count > 0 && d.err == nil; count-- {
+			m.Names = append(m.Names, d.texts())
+		}
 	default:
 		return false
 	}

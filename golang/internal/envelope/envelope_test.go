@@ -105,7 +105,7 @@ var toCore = map[string]any{
 	},
 	"captured":  &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
 	"imply":     &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
-	"serve":     &Serve{Address: "127.0.0.1:9119", Descriptor: 5, Token: "secret", IdleExit: 10 * time.Minute, Node: &Session{Identity: Identity{Profile: "{}"}, EnableConnectionReuse: true}},
+	"serve":     &Serve{Address: "127.0.0.1:9119", Descriptor: 5, Token: "secret", IdleExit: 10 * time.Minute, Node: &Session{Identity: Identity{Profile: "{}"}, EnableConnectionReuse: true}, Names: [][]string{{"a", "a-1"}, {}}},
 	"served":    &Served{},
 	"makeQueue": &MakeQueue{},
 	"makeToken": &MakeToken{},

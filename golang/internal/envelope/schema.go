@@ -346,6 +346,9 @@ type Serve struct {
 	// Node: its clients are npm's, see package sidecar/node; this holds where they say
 	// nothing. It has both a profile and bases, and no token is asked for.
 	Node *Session
+	// Names are those by which Node's clients ask for each of its bases, in lower case
+	// and with hyphens.
+	Names [][]string
 }
 
 // Serving ("serving") answers Serve.

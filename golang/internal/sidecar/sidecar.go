@@ -38,6 +38,8 @@ type Config struct {
 	// Node: clients are npm's, which have neither token nor version, and this holds
 	// where they say nothing; nil: they are our own.
 	Node *envelope.Session
+	// Names are those of each of Node's bases, see envelope.Serve.
+	Names [][]string
 
 	Patience       time.Duration // for a handshake
 	Stall          time.Duration // that a client may take to read what waits for it
@@ -97,7 +99,7 @@ func Starter(version string) func(*envelope.Serve) (library.Sidecar, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit, Node: m.Node})
+		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit, Node: m.Node, Names: m.Names})
 	}
 }
 
@@ -231,7 +233,7 @@ func (s *Server) serve(conn net.Conn) {
 	}
 	if s.cfg.Node != nil {
 		socket := websocket.New(&duplex{conn}, websocket.Config{Server: true, MaxMessage: node.MaxMessage})
-		node.Serve(socket, &node.Config{Defaults: s.cfg.Node, Stall: s.cfg.Stall})
+		node.Serve(socket, &node.Config{Defaults: s.cfg.Node, Names: s.cfg.Names, Stall: s.cfg.Stall})
 		return
 	}
 	c := s.join(hello.client)

@@ -421,12 +421,12 @@ func TestProfileAndUserAgent(t *testing.T) {
 	})
 	config := defaults(t)
 	config.Bases = append(config.Bases, profile(t, "chrome-156-linux"))
-	p := connect(t, config)
+	p := connect(t, config, nil, nil, []string{"chrome", "chrome-156"})
 	for _, c := range []struct {
 		options     map[string]any
 		agent, hint string
 	}{
-		{map[string]any{"profile": "Chrome"}, "Chrome/156", "|?0"},
+		{map[string]any{"profile": "Chrome_156"}, "Chrome/156", "|?0"},
 		{map[string]any{"profile": "chrome", "ja3": unsaidJA3, "userAgent": unsaidUserAgent}, "Chrome/156", "|?0"},
 		{map[string]any{"profile": "chrome", "userAgent": "mine"}, "mine", "mine|"},
 		{map[string]any{"profile": "chrome", "userAgent": "mine", "headers": map[string]string{"sec-ch-ua-mobile": "?1"}}, "mine", "|?1"},

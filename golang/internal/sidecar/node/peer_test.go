@@ -46,14 +46,15 @@ func defaults(t *testing.T) *envelope.Session {
 	}
 }
 
-// connect returns a client of a server with these defaults.
-func connect(t *testing.T, defaults *envelope.Session) *peer {
+// connect returns a client of a server with these defaults, whose bases have these
+// names.
+func connect(t *testing.T, defaults *envelope.Session, names ...[]string) *peer {
 	t.Helper()
 	up, down := waittest.Pipe()
 	p := &peer{t: t, socket: websocket.New(up, websocket.Config{}), down: down, served: make(chan struct{})}
 	go func() {
 		defer close(p.served)
-		Serve(websocket.New(down, websocket.Config{Server: true, MaxMessage: MaxMessage}), &Config{Defaults: defaults, Stall: time.Minute})
+		Serve(websocket.New(down, websocket.Config{Server: true, MaxMessage: MaxMessage}), &Config{Defaults: defaults, Names: names, Stall: time.Minute})
 	}()
 	t.Cleanup(p.leave)
 	return p

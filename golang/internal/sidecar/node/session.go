@@ -1,7 +1,7 @@
 package node
 
 import (
-	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +17,7 @@ const maxSessions = 32
 // have named lately.
 type sessions struct {
 	defaults *envelope.Session
+	names    [][]string // of the defaults' bases
 
 	mu   sync.Mutex
 	open map[configuration]*session
@@ -38,7 +39,7 @@ func (s *sessions) take(c configuration) (*session, error) {
 	made := s.enter(c)
 	made.make.Do(func() {
 		var config *envelope.Session
-		if config, made.err = c.over(s.defaults); made.err == nil {
+		if config, made.err = s.with(&c); made.err == nil {
 			made.Session, made.err = engine.NewSession(config, nil)
 		}
 	})
@@ -106,22 +107,22 @@ func (s *sessions) close() {
 	clear(s.open)
 }
 
-// over puts the configuration over what holds for everybody.
-func (c *configuration) over(defaults *envelope.Session) (*envelope.Session, error) {
-	config := *defaults
+// with puts a configuration over what holds for everybody.
+func (s *sessions) with(c *configuration) (*envelope.Session, error) {
+	config := *s.defaults
 	config.Async = true
 	config.Identity = envelope.Identity{
 		JA3: c.ja3, JA4R: c.ja4r, HTTP2Fingerprint: c.http2Fingerprint, DisableGREASE: c.disableGREASE,
 	}
 	switch {
 	case c.profile != "":
-		if config.Profile = named(c.profile, defaults.Bases); config.Profile == "" {
+		if config.Profile = s.named(c.profile); config.Profile == "" {
 			return nil, &optionError{"profile", "there is none that is called " + strconv.Quote(c.profile)}
 		}
 	case c.ja3 != "" || c.ja4r != "":
-		config.Bases = defaults.Bases
+		config.Bases = s.defaults.Bases
 	default:
-		config.Profile = defaults.Profile
+		config.Profile = s.defaults.Profile
 	}
 	config.ServerName, config.LocalAddress = c.serverName, c.localAddress
 	config.InsecureSkipVerify, config.ForceHTTP1 = c.insecure, c.forceHTTP1
@@ -132,13 +133,13 @@ func (c *configuration) over(defaults *envelope.Session) (*envelope.Session, err
 	return &config, nil
 }
 
-// named returns the first document whose profile has a name that begins like this;
-// the best known and newest ones come first.
-func named(name string, documents []string) string {
-	for _, document := range documents {
-		var profile struct{ Name string }
-		if json.Unmarshal([]byte(document), &profile) == nil && strings.HasPrefix(profile.Name+"-", strings.ToLower(name)+"-") {
-			return document
+// named returns the document that a name means; which these are is for whoever
+// started the sidecar to say.
+func (s *sessions) named(name string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	for i, names := range s.names {
+		if slices.Contains(names, name) {
+			return s.defaults.Bases[i]
 		}
 	}
 	return ""
