@@ -48,7 +48,7 @@ class EventOptions:
 
     last_event_id: str = ""
     """The event to go on after."""
-    retry: float | None = 3.0
+    retry: float = 3.0
     """Seconds to wait before connecting again, until the stream says otherwise."""
     max_event_bytes: int | None = 16 * 1024 * 1024
     """Largest event that is received; None is no limit."""
@@ -91,7 +91,7 @@ def taken(options: WebSocketOptions | EventOptions, given: Mapping[str, Any]) ->
         value = rest.pop(name)
         said, right = _CHECKS[name]
         default = getattr(type(options), name)
-        may_be_none = not isinstance(default, (bool, tuple))
+        may_be_none = isinstance(default, str) or "None" in type(options).__annotations__[name]
         if value is None and may_be_none:
             setattr(options, name, type(default)() if isinstance(default, str) else None)
             continue

@@ -167,5 +167,5 @@ class EventOptions(RequestOptions, total=False):
 
     method: str
     last_event_id: str | None
-    retry: float | None
+    retry: float
     max_event_bytes: int | None

@@ -120,7 +120,14 @@ def test_limits_and_options() -> None:
     with Stream(HEAD + b"data: x\n" * 1000) as stream, cycletls.CycleTLS() as client:
         with pytest.raises(cycletls.LimitExceeded):
             next(client.events(stream.url, max_event_bytes=1000))
-        for wrong in ({"retry": -1}, {"last_event_id": 7}, {"max_event_bytes": 0}, {"stream": True}, {"colour": 1}):
+        for wrong in (
+            {"retry": -1},
+            {"retry": None},
+            {"last_event_id": 7},
+            {"max_event_bytes": 0},
+            {"stream": True},
+            {"colour": 1},
+        ):
             with pytest.raises(cycletls.InvalidOption):
                 client.events(stream.url, **wrong)  # type: ignore[arg-type]
     assert EventOptions().message() == {"lastEventId": "", "retry": 3000, "maxEventBytes": 16 * 1024 * 1024}
