@@ -198,8 +198,10 @@ func (l *Library) read(handle uint64, buffer []byte, h host) Reply {
 	defer x.mu.Unlock()
 	if x.WebSocket() != nil {
 		n := copy(buffer, x.unread)
-		x.unread = x.unread[n:]
-		return Reply{Filled: n, Status: Done}
+		if x.unread = x.unread[n:]; len(x.unread) == 0 {
+			handle = 0
+		}
+		return Reply{Handle: handle, Filled: n, Status: Done}
 	}
 	n, err := x.fill(buffer)
 	switch {
