@@ -265,7 +265,8 @@ func (x *Exchange) decode(head *message.Response) error {
 	return nil
 }
 
-// expansionFloor is what a body may always decode to, whatever the ratio.
+// expansionFloor is what a body or a message may always decode to, whatever the
+// ratio.
 const expansionFloor = 10 << 20
 
 // Undecode leaves the content codings on. Call it before the first Read.

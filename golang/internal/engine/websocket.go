@@ -126,7 +126,8 @@ func (x *Exchange) upgrade(head *message.Response) error {
 	}
 	w := x.request.WebSocket
 	x.socket = websocket.New(duplex, websocket.Config{
-		Deflate: agreed.Deflate, MaxMessage: w.MaxMessageBytes, MaxExpansion: int64(x.session.config.MaxExpansion),
+		Deflate: agreed.Deflate, MaxMessage: w.MaxMessageBytes,
+		MaxExpansion: x.session.config.MaxExpansion, ExpansionFloor: expansionFloor,
 		PingInterval: w.PingInterval, PingTimeout: w.PingTimeout,
 	})
 	return nil

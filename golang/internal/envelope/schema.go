@@ -51,7 +51,7 @@ type Session struct {
 
 	MaxHeaderBytes   int64   // header block of a response
 	MaxInformational int     // 1xx responses before the final one
-	MaxExpansion     float64 // decoded : received bytes, for bodies beyond 10 MiB
+	MaxExpansion     float64 // decoded : received bytes, for what decodes to a lot
 	MaxBodyBytes     int64   // body read into memory, decoded; 0 = no limit
 
 	CookieJar uint64 // handle of a session whose cookies this one shares; 0 = its own

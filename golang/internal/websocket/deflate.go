@@ -3,6 +3,7 @@ package websocket
 import (
 	"bytes"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -93,18 +94,23 @@ type inflater struct {
 	takeover bool
 }
 
-// expansionFloor is what a message may always expand to, whatever the ratio.
-const expansionFloor = 10 << 20
-
-// expand appends to dst what p expands to; p ends with both tails. maxSize and
-// maxRatio of 0 mean no limit.
-func (i *inflater) expand(dst, p []byte, maxSize, maxRatio int64) ([]byte, error) {
-	if maxRatio > 0 {
-		ratio := max(expansionFloor, maxRatio*int64(len(p)))
-		if maxSize == 0 || ratio < maxSize {
-			maxSize = ratio
-		}
+// maxExpanded returns how large a message may become that has this size while it is
+// compressed; 0 is no limit.
+func (c *Config) maxExpanded(size int) int64 {
+	ratio := c.MaxExpansion * float64(size)
+	if c.MaxExpansion <= 0 || ratio >= math.MaxInt64 {
+		return c.MaxMessage
 	}
+	limit := max(c.ExpansionFloor, int64(ratio))
+	if c.MaxMessage > 0 {
+		limit = min(limit, c.MaxMessage)
+	}
+	return limit
+}
+
+// expand appends to dst what p expands to; p ends with both tails. A maxSize of 0
+// means no limit.
+func (i *inflater) expand(dst, p []byte, maxSize int64) ([]byte, error) {
 	i.in.Reset(p)
 	begin := len(dst)
 	dict := i.window

@@ -215,7 +215,7 @@ func (c *Conn) deliver(p []byte) (Opcode, []byte, error) {
 	if r.compressed {
 		var err error
 		r.message = append(r.message, syncTail+finalTail...)
-		r.expanded, err = r.inflater.expand(r.expanded[:0], r.message, c.cfg.MaxMessage, c.cfg.MaxExpansion)
+		r.expanded, err = r.inflater.expand(r.expanded[:0], r.message, c.cfg.maxExpanded(len(r.message)))
 		if err != nil {
 			return 0, nil, err
 		}

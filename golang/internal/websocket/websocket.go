@@ -23,9 +23,11 @@ import (
 type Config struct {
 	Server  bool     // which end: a client masks what it sends
 	Deflate *Deflate // nil: not compressed
-	// MaxMessage bounds a message, before and after it is expanded; MaxExpansion
-	// how many times its size a large one may expand to.
-	MaxMessage, MaxExpansion int64
+	MaxMessage int64 // bounds a message, before and after it is expanded
+	// MaxExpansion is how many times its size a message may expand to that expands to
+	// more than ExpansionFloor.
+	MaxExpansion   float64
+	ExpansionFloor int64
 	// PingInterval is between two pings of ours, PingTimeout how long the peer may
 	// take to send anything after one.
 	PingInterval, PingTimeout time.Duration

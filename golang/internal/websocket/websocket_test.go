@@ -292,7 +292,7 @@ func TestExpansionLimits(t *testing.T) {
 		allowed int
 	}{
 		"size":  {Config{Deflate: deflate, MaxMessage: 1 << 16}, 1 << 16},
-		"ratio": {Config{Deflate: deflate, MaxExpansion: 10}, expansionFloor},
+		"ratio": {Config{Deflate: deflate, MaxExpansion: 1.5, ExpansionFloor: 1 << 20}, 1 << 20},
 	} {
 		client, server, _, _ := pair(t, c.cfg)
 		must(t, client.Send(forever(), Binary, bomb[:c.allowed]))
