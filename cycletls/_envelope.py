@@ -90,23 +90,21 @@ def _identity(options: Options) -> Message:
     return {"profile": profile_document(options.profile), **message}
 
 
-def node_message(options: Options, address: str, idle_exit: float | None) -> Message:
+def node_message(options: Options, max_event_bytes: int | None, address: str, idle_exit: float | None) -> Message:
     """Describe a sidecar for npm's client.
 
     Args:
         options: what holds where the client's requests say nothing.
+        max_event_bytes: largest event of a stream; None is no limit.
         address: where it listens.
         idle_exit: seconds after which it ends when there is no client; None is never.
     """
     defaults = session_message(options, (), 0, True)
     del defaults["type"]
     names = all_names()
-    message: Message = {
-        "type": "serve",
-        "address": address,
-        "node": {**defaults, "bases": base_documents()},
-        "names": [names[full] for full in base_names()],
-    }
+    known = {"bases": base_documents(), "names": [names[full] for full in base_names()]}
+    node: Message = {**defaults, **known, "maxEventBytes": max_event_bytes or 0}
+    message: Message = {"type": "serve", "address": address, "node": node}
     if idle_exit is not None:
         message["idleExit"] = milliseconds(idle_exit)
     return message

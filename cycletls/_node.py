@@ -15,6 +15,7 @@ from ._carriers import current
 from ._core import ask
 from ._envelope import node_message
 from ._exceptions import InvalidOption, RequestException
+from ._live import EventOptions
 from ._options import Options
 
 TYPE_CHECKING = False
@@ -47,7 +48,8 @@ class NodeSidecar:
 
     def __init__(self, port: int, idle_exit: float | None = None) -> None:
         self._carrier = current()
-        serving = ask(self._carrier, 0, node_message(Options({}), f"127.0.0.1:{port}", idle_exit))
+        message = node_message(Options({}), EventOptions.max_event_bytes, f"127.0.0.1:{port}", idle_exit)
+        serving = ask(self._carrier, 0, message)
         self.address: str = serving["address"]
         self._handle: int = serving["handle"]
 

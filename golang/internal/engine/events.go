@@ -77,15 +77,21 @@ func checkStream(head *envelope.Response) error {
 	if head.Status == 204 {
 		return nil
 	}
-	given, _ := head.Headers.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(given)
 	switch {
 	case head.Status != 200:
 		return &EventStreamError{"a stream of events was asked for, and the answer is " + statusLine(head)}
-	case err != nil || kind != sse.ContentType:
+	case !IsEventStream(head):
+		given, _ := head.Headers.Get("Content-Type")
 		return &EventStreamError{"the response is no stream of events: its content type is " + strconv.Quote(given)}
 	}
 	return nil
+}
+
+// IsEventStream reports whether a response says that it is one of events.
+func IsEventStream(head *envelope.Response) bool {
+	given, _ := head.Headers.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(given)
+	return err == nil && kind == sse.ContentType
 }
 
 func statusLine(head *envelope.Response) string {

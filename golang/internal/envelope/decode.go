@@ -487,14 +487,24 @@ func (d *decoder) serve(m *Serve, field string) bool {
 	case "idleExit":
 		m.IdleExit = d.milliseconds()
 	case "node":
-		m.Node = new(Session)
-		d.fields(func(field string) bool { return d.session(m.Node, field) })
+		m.Node = new(Node)
+		d.fields(func(field string) bool { return d.node(m.Node, field) })
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) node(m *Node, field string) bool {
+	switch field {
 	case "names":
 		for count := d.arrayLen(); count > 0 && d.err == nil; count-- {
 			m.Names = append(m.Names, d.texts())
 		}
+	case "maxEventBytes":
+		m.MaxEventBytes = d.integer()
 	default:
-		return false
+		return d.session(&m.Session, field)
 	}
 	return true
 }

@@ -103,9 +103,11 @@ var toCore = map[string]any{
 	"capture with everything": &Capture{
 		Address: "127.0.0.1:8443", TLS: true, CertFile: "c.pem", KeyFile: "k.pem", Protocols: []string{"http/1.1"}, Retry: true, NoTickets: true,
 	},
-	"captured":  &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
-	"imply":     &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
-	"serve":     &Serve{Address: "127.0.0.1:9119", Descriptor: 5, Token: "secret", IdleExit: 10 * time.Minute, Node: &Session{Identity: Identity{Profile: "{}"}, EnableConnectionReuse: true}, Names: [][]string{{"a", "a-1"}, {}}},
+	"captured": &Captured{Requests: 2, Target: "/pages/done", Timeout: 5 * time.Second},
+	"imply":    &Imply{Captures: []string{"{}"}, Name: "mine", Browser: "Firefox", Version: "153", OS: "linux", Date: "2026-11"},
+	"serve": &Serve{Address: "127.0.0.1:9119", Descriptor: 5, Token: "secret", IdleExit: 10 * time.Minute, Node: &Node{
+		Session: Session{Identity: Identity{Profile: "{}"}, EnableConnectionReuse: true}, Names: [][]string{{"a", "a-1"}, {}}, MaxEventBytes: 1 << 20,
+	}},
 	"served":    &Served{},
 	"makeQueue": &MakeQueue{},
 	"makeToken": &MakeToken{},

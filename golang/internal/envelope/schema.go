@@ -343,12 +343,15 @@ type Serve struct {
 	Descriptor int           // of a listening socket, which stands in for Address; 0 = none
 	Token      string        // what clients must know
 	IdleExit   time.Duration // after the last client has gone; 0 = never
-	// Node: its clients are npm's, see package sidecar/node; this holds where they say
-	// nothing. It has both a profile and bases, and no token is asked for.
-	Node *Session
-	// Names are those by which Node's clients ask for each of its bases, in lower case
-	// and with hyphens.
-	Names [][]string
+	Node       *Node         // its clients are npm's, and no token is asked for
+}
+
+// Node is what holds for npm's clients where they say nothing, see package
+// sidecar/node.
+type Node struct {
+	Session                  // with both a profile and bases
+	Names         [][]string // by which to ask for each of the bases, in lower case and with hyphens
+	MaxEventBytes int64      // 0 = no limit
 }
 
 // Serving ("serving") answers Serve.

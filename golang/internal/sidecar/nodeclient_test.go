@@ -15,7 +15,7 @@ import (
 // npm's client needs no token, and may call the server localhost; pages in browsers
 // are kept out all the same.
 func TestNodeHandshake(t *testing.T) {
-	b := newBench(t, Config{Node: new(envelope.Session)})
+	b := newBench(t, Config{Node: new(envelope.Node)})
 	bare := []string{"-Authorization", "-" + clientField, "-" + versionField}
 	port := b.host[strings.LastIndex(b.host, ":"):]
 	for name, c := range map[string]struct {
@@ -43,7 +43,7 @@ func TestNodeHandshake(t *testing.T) {
 
 // A server for npm's client speaks its protocol, and not ours.
 func TestNodeProtocol(t *testing.T) {
-	p := newBench(t, Config{Node: new(envelope.Session)}).connect(clientA)
+	p := newBench(t, Config{Node: new(envelope.Node)}).connect(clientA)
 	if err := p.ws.Send(wait.Background(), websocket.Text, []byte(`{"requestId":"a","action":"x"}`)); err != nil {
 		t.Fatal(err)
 	}

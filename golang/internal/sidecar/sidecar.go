@@ -37,9 +37,7 @@ type Config struct {
 	IdleExit time.Duration // 0: serve for ever
 	// Node: clients are npm's, which have neither token nor version, and this holds
 	// where they say nothing; nil: they are our own.
-	Node *envelope.Session
-	// Names are those of each of Node's bases, see envelope.Serve.
-	Names [][]string
+	Node *envelope.Node
 
 	Patience       time.Duration // for a handshake
 	Stall          time.Duration // that a client may take to read what waits for it
@@ -99,7 +97,7 @@ func Starter(version string) func(*envelope.Serve) (library.Sidecar, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit, Node: m.Node, Names: m.Names})
+		return Serve(listener, Config{Version: version, Token: m.Token, IdleExit: m.IdleExit, Node: m.Node})
 	}
 }
 
@@ -233,7 +231,7 @@ func (s *Server) serve(conn net.Conn) {
 	}
 	if s.cfg.Node != nil {
 		socket := websocket.New(&duplex{conn}, websocket.Config{Server: true, MaxMessage: node.MaxMessage})
-		node.Serve(socket, &node.Config{Defaults: s.cfg.Node, Names: s.cfg.Names, Stall: s.cfg.Stall})
+		node.Serve(socket, &node.Config{Defaults: s.cfg.Node, Stall: s.cfg.Stall})
 		return
 	}
 	c := s.join(hello.client)

@@ -21,9 +21,9 @@ import (
 
 // Config is what one end of a connection is. Limits of zero mean none.
 type Config struct {
-	Server  bool     // which end: a client masks what it sends
-	Deflate *Deflate // nil: not compressed
-	MaxMessage int64 // bounds a message, before and after it is expanded
+	Server     bool     // which end: a client masks what it sends
+	Deflate    *Deflate // nil: not compressed
+	MaxMessage int64    // bounds a message, before and after it is expanded
 	// MaxExpansion is how many times its size a message may expand to that expands to
 	// more than ExpansionFloor.
 	MaxExpansion   float64

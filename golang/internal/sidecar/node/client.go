@@ -32,8 +32,7 @@ const (
 type Config struct {
 	// Defaults are what holds where a request says nothing. Their profile is that of
 	// requests without a notation, their bases lend what notations leave out.
-	Defaults *envelope.Session
-	Names    [][]string    // of each of the bases, see envelope.Serve
+	Defaults *envelope.Node
 	Stall    time.Duration // that a client may take to read what waits for it
 }
 
@@ -54,7 +53,7 @@ type client struct {
 func Serve(socket *websocket.Conn, config *Config) {
 	c := &client{
 		Config: config, socket: socket, exchanges: make(map[string]*exchange),
-		sessions: sessions{defaults: config.Defaults, names: config.Names, open: make(map[configuration]*session)},
+		sessions: sessions{defaults: config.Defaults, open: make(map[configuration]*session)},
 	}
 	defer c.end()
 	for {

@@ -3,22 +3,9 @@ package node
 import (
 	"encoding/json"
 	"io"
-	"mime"
 
-	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/sse"
 )
-
-// maxEvent bounds an event; more is no event but a response without an end.
-const maxEvent = 16 << 20
-
-// isEventStream reports whether a response is one of events. Another one is passed on
-// as it is: it tells why there are none.
-func isEventStream(reply *envelope.Response) bool {
-	given, _ := reply.Headers.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(given)
-	return err == nil && kind == sse.ContentType
-}
 
 // event is one of a stream, as the client's users take it apart.
 type event struct {
@@ -31,7 +18,7 @@ type event struct {
 // passEvents sends each event as it is complete. The stream ends with its
 // connection: npm's client does not go on with one, and is told of the end.
 func (x *exchange) passEvents() error {
-	parser := sse.NewParser("", maxEvent)
+	parser := sse.NewParser("", x.client.Defaults.MaxEventBytes)
 	buffer := make([]byte, maxChunk)
 	for {
 		n, err := x.Read(buffer)

@@ -111,7 +111,7 @@ func (x *exchange) perform() (err error) {
 	switch {
 	case x.WebSocket() != nil:
 		return x.passMessages(reply)
-	case x.options.protocol == protocolEvents && isEventStream(reply):
+	case x.options.protocol == protocolEvents && engine.IsEventStream(reply): // another one tells why there are no events
 		return x.passEvents()
 	}
 	return x.passBody()

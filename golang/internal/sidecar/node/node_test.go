@@ -421,7 +421,8 @@ func TestProfileAndUserAgent(t *testing.T) {
 	})
 	config := defaults(t)
 	config.Bases = append(config.Bases, profile(t, "chrome-156-linux"))
-	p := connect(t, config, nil, nil, []string{"chrome", "chrome-156"})
+	config.Names = [][]string{{}, {}, {"chrome", "chrome-156"}}
+	p := connect(t, config)
 	for _, c := range []struct {
 		options     map[string]any
 		agent, hint string

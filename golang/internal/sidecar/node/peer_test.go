@@ -33,9 +33,9 @@ func profile(t *testing.T, name string) string {
 	return string(document)
 }
 
-func defaults(t *testing.T) *envelope.Session {
+func defaults(t *testing.T) *envelope.Node {
 	plain, firefox := profile(t, "plain"), profile(t, "firefox-154-macos")
-	return &envelope.Session{
+	return &envelope.Node{Session: envelope.Session{
 		Identity:              envelope.Identity{Profile: plain, Bases: []string{firefox, plain}},
 		Redirects:             envelope.Redirects{Follow: true, Max: 10},
 		EnableConnectionReuse: true,
@@ -43,18 +43,17 @@ func defaults(t *testing.T) *envelope.Session {
 		MaxHeaderBytes:        256 << 10,
 		MaxInformational:      8,
 		MaxExpansion:          100,
-	}
+	}}
 }
 
-// connect returns a client of a server with these defaults, whose bases have these
-// names.
-func connect(t *testing.T, defaults *envelope.Session, names ...[]string) *peer {
+// connect returns a client of a server with these defaults.
+func connect(t *testing.T, defaults *envelope.Node) *peer {
 	t.Helper()
 	up, down := waittest.Pipe()
 	p := &peer{t: t, socket: websocket.New(up, websocket.Config{}), down: down, served: make(chan struct{})}
 	go func() {
 		defer close(p.served)
-		Serve(websocket.New(down, websocket.Config{Server: true, MaxMessage: MaxMessage}), &Config{Defaults: defaults, Names: names, Stall: time.Minute})
+		Serve(websocket.New(down, websocket.Config{Server: true, MaxMessage: MaxMessage}), &Config{Defaults: defaults, Stall: time.Minute})
 	}()
 	t.Cleanup(p.leave)
 	return p

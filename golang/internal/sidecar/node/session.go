@@ -16,8 +16,7 @@ const maxSessions = 32
 // sessions are those of one client, one for each configuration that its requests
 // have named lately.
 type sessions struct {
-	defaults *envelope.Session
-	names    [][]string // of the defaults' bases
+	defaults *envelope.Node
 
 	mu   sync.Mutex
 	open map[configuration]*session
@@ -109,7 +108,7 @@ func (s *sessions) close() {
 
 // with puts a configuration over what holds for everybody.
 func (s *sessions) with(c *configuration) (*envelope.Session, error) {
-	config := *s.defaults
+	config := s.defaults.Session
 	config.Async = true
 	config.Identity = envelope.Identity{
 		JA3: c.ja3, JA4R: c.ja4r, HTTP2Fingerprint: c.http2Fingerprint, DisableGREASE: c.disableGREASE,
@@ -137,7 +136,7 @@ func (s *sessions) with(c *configuration) (*envelope.Session, error) {
 // started the sidecar to say.
 func (s *sessions) named(name string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	for i, names := range s.names {
+	for i, names := range s.defaults.Names {
 		if slices.Contains(names, name) {
 			return s.defaults.Bases[i]
 		}
