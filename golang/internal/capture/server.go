@@ -12,10 +12,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/fault"
 )
 
 // Config says where a Server listens and what it speaks.
@@ -160,7 +161,7 @@ func (s *Server) accept() {
 		}
 		s.running.Go(func() {
 			defer s.release(conn)
-			s.note(s.guard(conn, id))
+			s.note(s.serve(conn, id))
 		})
 	}
 }
@@ -192,24 +193,14 @@ func (s *Server) note(err error) {
 	s.failures = append(s.failures, err)
 }
 
-// guard keeps a fault of ours from taking down the process, which may be a
-// Python interpreter.
-func (s *Server) guard(conn net.Conn, id uint64) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v\n%s", p, debug.Stack())
-		}
-	}()
-	return s.serve(conn, id)
-}
-
 // serve speaks to one client until it goes.
-func (s *Server) serve(raw net.Conn, id uint64) error {
+func (s *Server) serve(raw net.Conn, id uint64) (err error) {
+	defer fault.Catch(&err)
 	seen := &connection{
 		log:   s.log,
 		about: Connection{ID: id, RemoteAddr: raw.RemoteAddr().String(), Protocol: "http/1.1"},
 	}
-	err := s.speak(patient{raw}, seen)
+	err = s.speak(patient{raw}, seen)
 	seen.failed = err
 	seen.publish(nil)
 	return err

@@ -3,6 +3,7 @@ package library
 import (
 	"sync"
 
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -88,7 +89,7 @@ func (c *Crew) labour(p *piece) {
 }
 
 func (c *Crew) do(p *piece) {
-	defer survive()
+	defer fault.Survive()
 	done := c.library.do(&p.operation, p.work)
 	done.Ticket = p.ticket
 	c.library.handles.remove(p.ticket)

@@ -7,6 +7,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -145,7 +146,7 @@ func (x *exchange) close() {
 		return
 	}
 	go func() {
-		defer survive()
+		defer fault.Survive()
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.end()

@@ -11,12 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/cycletls/cycletls/golang/internal/capture"
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/engine/cookie"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -218,7 +218,7 @@ func (l *Library) read(handle uint64, buffer []byte, h host) Reply {
 // cancel token was given to: the verb at work on it returns an error of kind
 // cancelled. It reports whether the handle named one.
 func (l *Library) Cancel(handle uint64) bool {
-	defer survive()
+	defer fault.Survive()
 	switch ending := l.handles.get(handle).(type) {
 	case *exchange:
 		ending.ctx.Cancel(wait.ErrCancelled)
@@ -235,7 +235,7 @@ func (l *Library) Cancel(handle uint64) bool {
 // Close ends what the handle names, a session, a queue or a capture server with all
 // that belongs to it. It reports whether there was anything; closing twice is harmless.
 func (l *Library) Close(handle uint64) bool {
-	defer survive()
+	defer fault.Survive()
 	switch closing := l.handles.remove(handle).(type) {
 	case *exchange:
 		closing.close()
@@ -301,19 +301,17 @@ func closed(what string) error {
 // guard turns a panic of ours into an error of kind internal: no fault of the
 // core may take the host process down.
 func guard(reply *Reply) {
-	if fault := recover(); fault != nil {
-		*reply = Fault(fault)
+	if value := recover(); value != nil {
+		*reply = Fault(value)
 	}
 }
 
 // Fault is the reply of a verb that ended in a panic.
-func Fault(fault any) Reply {
+func Fault(value any) Reply {
+	caught := fault.New(value)
 	return Reply{Status: Failed, Message: &envelope.Error{
 		Kind:    envelope.Internal,
-		Message: fmt.Sprint(fault),
-		Detail:  map[string]string{"stack": string(debug.Stack())},
+		Message: fmt.Sprint(caught.Value),
+		Detail:  map[string]string{"stack": caught.Stack},
 	}}
 }
-
-// survive is guard for what has no error to return.
-func survive() { _ = recover() }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/message"
 )
 
@@ -75,7 +76,7 @@ func (l *Library) makeQueue() (any, error) {
 // Submit has a verb done in a goroutine and returns the ticket under which Drain
 // tells what came of it; Cancel takes it, too. 0 means that there is no such queue.
 func (l *Library) Submit(number uint64, work Work) (ticket uint64) {
-	defer survive()
+	defer fault.Survive()
 	q, ok := l.handles.get(number).(*queue)
 	if !ok {
 		return 0
@@ -184,7 +185,7 @@ func (q *queue) post(done Completion) {
 // Drain hands over, one by one, what is done, until take refuses: it has no room.
 // The descriptor stays readable as long as there is more.
 func (l *Library) Drain(number uint64, take func(*Completion) bool) {
-	defer survive()
+	defer fault.Survive()
 	q, ok := l.handles.get(number).(*queue)
 	if !ok {
 		return

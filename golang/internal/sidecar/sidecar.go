@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/library"
 	"github.com/cycletls/cycletls/golang/internal/sidecar/node"
 	"github.com/cycletls/cycletls/golang/internal/wait"
@@ -222,7 +223,7 @@ func (s *Server) release(conn net.Conn) {
 
 // serve speaks to one client until it goes.
 func (s *Server) serve(conn net.Conn) {
-	defer survive()
+	defer fault.Survive()
 	defer s.release(conn)
 	hello, err := s.welcome(conn)
 	s.known()
@@ -238,6 +239,3 @@ func (s *Server) serve(conn net.Conn) {
 	defer s.leave(hello.client)
 	newConnection(conn, c, &s.cfg).serve()
 }
-
-// survive keeps a fault of ours from ending the process, which may be a host's.
-func survive() { _ = recover() }

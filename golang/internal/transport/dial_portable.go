@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/fault"
 )
 
 // portableAttempts are connects of net.Dialer, one goroutine each.
@@ -45,7 +47,7 @@ func (a *portableAttempts) start(target netip.AddrPort) error {
 
 func (a *portableAttempts) connect(target netip.AddrPort) (r result) {
 	r.Address = target
-	defer recovered(&r.Err)
+	defer fault.Catch(&r.Err)
 	conn, err := a.dialer.DialContext(a.ctx, "tcp", target.String())
 	if err != nil {
 		r.Err = err

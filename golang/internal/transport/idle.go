@@ -1,6 +1,10 @@
 package transport
 
-import "time"
+import (
+	"time"
+
+	"github.com/cycletls/cycletls/golang/internal/fault"
+)
 
 // idleList holds the idle connections of all hosts, by age.
 type idleList struct {
@@ -110,7 +114,7 @@ func (p *Pool) stopJanitor() {
 
 // sweep closes the connections that were idle for too long.
 func (p *Pool) sweep() {
-	defer func() { _ = recover() }() // a timer's goroutine: nobody else keeps a fault from ending the host process
+	defer fault.Survive() // a timer's goroutine
 	p.mu.Lock()
 	defer p.unlock()
 	for p.idle.oldest != nil && p.expired(p.idle.oldest) {

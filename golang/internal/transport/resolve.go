@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
@@ -112,7 +112,7 @@ func (r *resolver) lookUp(ctx *wait.Context, host string) ([]netip.Addr, error) 
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
-		defer recovered(&answer.err)
+		defer fault.Catch(&answer.err)
 		answer.found, answer.err = r.LookupNetIP(inner, "ip", host)
 	}()
 	if err := ctx.Await(ready, wait.Connect); err != nil {
@@ -133,11 +133,4 @@ func newDNSError(host string, err error) error {
 		return err
 	}
 	return &DNSError{Host: host, NotFound: dns.IsNotFound, Cause: err}
-}
-
-// recovered keeps a panic in a goroutine of ours from ending the host program.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-	}
 }

@@ -3,6 +3,7 @@ package websocket
 import (
 	"time"
 
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -33,7 +34,7 @@ func (c *Conn) stopPings() {
 // beat sends a ping, unless the last one was not answered: whether that is too
 // long ago is for who receives to say, because the answer may be there unread.
 func (c *Conn) beat() {
-	defer func() { _ = recover() }() // a timer's goroutine: nobody else keeps a fault from ending the host process
+	defer fault.Survive() // a timer's goroutine
 	c.mu.Lock()
 	if c.over() != nil {
 		c.mu.Unlock()

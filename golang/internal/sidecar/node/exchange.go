@@ -3,9 +3,7 @@ package node
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/message"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 	"github.com/cycletls/cycletls/golang/internal/websocket"
@@ -87,7 +86,7 @@ func (x *exchange) fail(err error) {
 }
 
 func (x *exchange) perform() (err error) {
-	defer guard(&err)
+	defer fault.Catch(&err) // it ends one request, not all clients
 	if err := x.follow(); err != nil {
 		return err
 	}
@@ -115,13 +114,6 @@ func (x *exchange) perform() (err error) {
 		return x.passEvents()
 	}
 	return x.passBody()
-}
-
-// guard makes an error of a fault of ours: it ends one request, not all clients.
-func guard(err *error) {
-	if fault := recover(); fault != nil {
-		*err = &envelope.Error{Kind: envelope.Internal, Message: fmt.Sprintf("%v\n%s", fault, debug.Stack())}
-	}
 }
 
 // follow waits until the exchange that had the id before is over, come what may: even

@@ -486,15 +486,3 @@ func TestEventsThatAreNone(t *testing.T) {
 	p.expect("a", kindEnd)
 	await(t, gone)
 }
-
-// A fault of ours ends one request.
-func TestFault(t *testing.T) {
-	var err error
-	func() {
-		defer guard(&err)
-		panic("broken")
-	}()
-	if failure, ok := err.(*envelope.Error); !ok || failure.Kind != envelope.Internal {
-		t.Error(err)
-	}
-}
