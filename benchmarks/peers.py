@@ -61,6 +61,13 @@ PEERS = (
         note="the package of our name that is on PyPI; imitates Chrome; TLS 1.2 where a server allows it",
     ),
     Peer(
+        "websockets",
+        "websockets",
+        "websockets",
+        note="its C extension on; WebSocket rows only",
+        everywhere=False,
+    ),
+    Peer(
         "plain profile",
         "plain",
         "cycletls",

@@ -1,4 +1,4 @@
-"""The servers that every client talks to: nginx, and a sink for uploads."""
+"""The servers that every client talks to: nginx, a sink for uploads, and an echo for WebSockets."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Servers:
     http2: str
     fresh: str
     sink: str
+    echo: str
     authority: Path
     file: Path
 
@@ -51,11 +52,11 @@ def find_nginx() -> str:
 def serve(folder: Path) -> Iterator[Servers]:
     """Run the servers until the block ends."""
     nginx = find_nginx()
-    ports = free_ports("http", "https", "http2", "fresh", "sink")
+    ports = free_ports("http", "https", "http2", "fresh", "sink", "echo")
     servers = prepare(folder, ports)
     commands = [
         [nginx, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")],
-        [sys.executable, str(HERE / "sink.py"), str(ports["sink"])],
+        *[[sys.executable, str(HERE / f"{name}.py"), str(ports[name])] for name in ("sink", "echo")],
     ]
     running = [subprocess.Popen(command) for command in commands]
     try:
@@ -80,7 +81,7 @@ def prepare(folder: Path, ports: dict[str, int]) -> Servers:
     values = {"folder": folder, "small": "x" * SMALL, "user": "user root;" if os.geteuid() == 0 else ""}
     template = string.Template((HERE / "nginx.conf").read_text())
     (folder / "nginx.conf").write_text(template.substitute(values, **ports))
-    schemes = dict.fromkeys(ports, "https") | {"http": "http", "sink": "http"}
+    schemes = dict.fromkeys(ports, "https") | dict.fromkeys(("http", "sink", "echo"), "http")
     bases = {name: f"{schemes[name]}://127.0.0.1:{port}" for name, port in ports.items()}
     return Servers(**bases, authority=folder / "ca.pem", file=large)
 

@@ -106,6 +106,21 @@ def _streamed(how: str, work: str, name: str, server: str, protocol: str = "HTTP
     return Row(title, work, server, goals, protocol=protocol, columns=columns, unit="MiB", per="MiB")
 
 
+def _echo(how: str, work: str) -> Row:
+    goals = (Goal("rate", "≥", 1.0, "websockets"), Goal("cpu", "≤", 1.0, "websockets"))
+    clients = ("ours", "websockets")
+    return Row(
+        f"WebSocket echo of 1 KiB, {how}",
+        work,
+        "echo",
+        goals,
+        unit="messages",
+        per="message",
+        rounds=7,
+        clients=clients,
+    )
+
+
 def _large(title: str, work: str, server: str, rate: Goal, memory: Goal) -> Row:
     columns = ("rate", "cpu", "peak", "over_idle")
     return Row(title, work, server, (rate, memory), columns=columns, unit="MiB", per="MiB")
@@ -139,6 +154,8 @@ ROWS = (
     _streamed("with asyncio", "astream", "HTTP/1.1", "http"),
     _streamed("with asyncio", "astream", "HTTP/1.1 over TLS", "https"),
     _streamed("with asyncio", "astream", "HTTP/2", "http2", "HTTP/2.0"),
+    _echo("by a thread", "echo"),
+    _echo("with asyncio", "aecho"),
     _large(
         "Multipart upload of a 100 MiB file",
         work="upload",

@@ -28,6 +28,7 @@ class Job:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.url: str = asked["url"]
+        self.socket_url = self.url.replace("http", "ws", 1)
         self.size: int = asked["size"]
         self.peer = importlib.import_module(f"peers.{asked['peer']}")
 
@@ -135,6 +136,43 @@ def astream(job: Job) -> dict[str, float]:
     return asyncio.run(main())
 
 
+def echo(job: Job) -> dict[str, float]:
+    """Messages over one WebSocket, each sent when the one before has come back."""
+    message = "x" * job.size
+    with job.open() as client, client.websocket(job.socket_url) as socket:
+
+        def once() -> None:
+            socket.send(message)
+            job.check_size(len(socket.recv()))
+
+        repeat(once, job.asked["seconds"] * WARM_UP)
+        meter = Meter()
+        return meter.figures(repeat(once, job.asked["seconds"]))
+
+
+def aecho(job: Job) -> dict[str, float]:
+    """The same in an event loop."""
+    import asyncio
+
+    message = "x" * job.size
+
+    async def repeated(socket: Any, seconds: float) -> int:
+        count, end = 0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            await socket.send(message)
+            job.check_size(len(await socket.recv()))
+            count += 1
+        return count
+
+    async def main() -> dict[str, float]:
+        async with job.aopen() as client, client.websocket(job.socket_url) as socket:
+            await repeated(socket, job.asked["seconds"] * WARM_UP)
+            meter = Meter()
+            return meter.figures(await repeated(socket, job.asked["seconds"]))
+
+    return asyncio.run(main())
+
+
 def handshakes(job: Job) -> dict[str, float]:
     """One session whose connections the server ends after each answer."""
     figures = sequential(job)
@@ -226,6 +264,8 @@ WORKS = {
         sequential,
         threads,
         tasks,
+        echo,
+        aecho,
         handshakes,
         sessions,
         download,

@@ -15,6 +15,9 @@ class Client:
         with open(path, "rb") as file:
             self._session.post(url, files={"file": file}).raise_for_status()
 
+    def websocket(self, url: str) -> cycletls.WebSocket:
+        return self._session.websocket(url)
+
     def stream(self, url: str) -> int:
         with self._session.stream("GET", url) as response:
             return sum(len(piece) for piece in response.iter_bytes(65536))
@@ -27,6 +30,9 @@ class AsyncClient:
 
     async def get(self, url: str) -> bytes:
         return (await self._session.get(url)).content
+
+    def websocket(self, url: str):  # type: ignore[no-untyped-def]
+        return self._session.websocket(url)
 
     async def stream(self, url: str) -> int:
         total = 0
