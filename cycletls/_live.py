@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import weakref
+
 from ._envelope import milliseconds
 from ._exceptions import InvalidOption, UnknownOption
 from ._timeouts import LONGEST
-from ._transfer import Outcome
+from ._transfer import NOT_YET, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from ._background import Background
     from ._core import Message
-    from ._transfer import Done, Step
+    from ._transfer import Carrier, Done, Step
 
 
 class WebSocketOptions:
@@ -107,29 +110,22 @@ def taken(options: WebSocketOptions | EventOptions, given: Mapping[str, Any]) ->
     return rest
 
 
-class Kept:
-    """A step in the background that outlives whoever waits for it, so that what it brings is not lost.
+class _Waiting:
+    """What one task at a time waits for, so many seconds."""
 
-    Args:
-        background: takes the step.
-        step: the step.
-    """
+    __slots__ = ("_failed", "_loop", "_outcome", "_waiter")
 
-    __slots__ = ("_background", "_failed", "_outcome", "_waiter")
-
-    def __init__(self, background: Background, step: Step) -> None:
-        self._background = background
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._outcome: Outcome | None = None
         self._failed: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
-        background.keep(step, self)
 
     async def outcome(self, timeout: float | None) -> Outcome | None:
         """Wait for what comes of it, so many seconds at most; None if that is nothing so far."""
         if self._outcome is None and self._failed is None:
-            loop = self._background.loop
-            waiter = self._waiter = loop.create_future()
-            timer = None if timeout is None else loop.call_later(timeout, _expire, waiter)
+            waiter = self._waiter = self._loop.create_future()
+            timer = None if timeout is None else self._loop.call_later(timeout, _expire, waiter)
             try:
                 await waiter
             finally:
@@ -140,6 +136,26 @@ class Kept:
             raise self._failed
         return self._outcome
 
+    def _tell(self) -> None:
+        """Tell who waits."""
+        if self._waiter is not None:
+            _expire(self._waiter)
+
+
+class Kept(_Waiting):
+    """A step in the background that outlives whoever waits for it, so that what it brings is not lost.
+
+    Args:
+        background: takes the step.
+        step: the step.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, background: Background, step: Step) -> None:
+        super().__init__(background.loop)
+        background.keep(step, self)
+
     def done(self) -> bool:
         """Report whether it is done: what :class:`Background` asks of a future."""
         return self._outcome is not None or self._failed is not None
@@ -147,19 +163,73 @@ class Kept:
     def set_result(self, done: Done) -> None:
         """Take note of what came of it."""
         self._outcome = Outcome(*done)
-        if self._waiter is not None:
-            _expire(self._waiter)
+        self._tell()
 
     def set_exception(self, exc: Exception) -> None:
         """Take note that nothing comes of it."""
         self._failed = exc
-        if self._waiter is not None:
-            _expire(self._waiter)
+        self._tell()
 
     def cancel(self) -> None:
         """Give up: the loop's work has ended."""
         if self._waiter is not None:
             self._waiter.cancel()
+
+
+class Watched(_Waiting):
+    """A step without waiting, taken when a descriptor that the loop watches says that there may be something.
+
+    It costs a third of what a step in the background does.
+
+    Args:
+        loop: the running one.
+        carrier: takes the step, on the loop's thread.
+        step: the step.
+        descriptor: is readable then; it is closed in the end.
+    """
+
+    __slots__ = ("__weakref__", "_carrier", "_descriptor", "_reading", "_step", "close")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, carrier: Carrier, step: Step, descriptor: int) -> None:
+        super().__init__(loop)
+        self._carrier, self._step, self._descriptor = carrier, step, descriptor
+        self._reading = False
+        self.close = weakref.finalize(self, _unwatch, loop, descriptor)
+
+    def take(self) -> Outcome | None:
+        """Return what has come and nobody has waited for, None if that is nothing; it is the caller's now."""
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+    async def outcome(self, timeout: float | None) -> Outcome | None:
+        """Wait for what comes of it; see :meth:`take`."""
+        if not self._reading:
+            self._reading = True
+            self._loop.add_reader(self._descriptor, _look, weakref.ref(self))
+        return await super().outcome(timeout)
+
+    def look(self) -> None:
+        """Take the step, if somebody waits for that."""
+        if self._waiter is None:  # the loop would go round and round
+            self._loop.remove_reader(self._descriptor)
+            self._reading = False
+        elif self._outcome is None:
+            outcome = self._carrier.perform(self._step)
+            if outcome.status != NOT_YET:
+                self._outcome = outcome
+                self._tell()
+
+
+def _look(reference: weakref.ref[Watched]) -> None:
+    watched = reference()
+    if watched is not None:
+        watched.look()
+
+
+def _unwatch(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    if not loop.is_closed():
+        loop.remove_reader(descriptor)
+    os.close(descriptor)
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:

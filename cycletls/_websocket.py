@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ._core import failure, unpack
+from ._core import ask, failure, unpack
 from ._envelope import milliseconds
 from ._exceptions import ReadTimeout, WebSocketClosed, WebSocketError, WebSocketHandshakeError
-from ._live import Kept
+from ._live import Kept, Watched
 from ._transfer import BINARY, FLUSH, GOODBYE, IS_TEXT, NOT_YET, PENDING, PING, READ, RECEIVE, TEXT, Step
 
 TYPE_CHECKING = False
@@ -225,13 +225,16 @@ class AsyncWebSocket(_Socket):
         response: the response that opened it.
     """
 
-    __slots__ = ("_background", "_kept", "_receiving")
+    __slots__ = ("_background", "_kept", "_receiving", "_sending", "_watchable", "_watched")
 
     def __init__(self, response: AsyncStreamedResponse, background: Background) -> None:
         super().__init__(response)
         self._background = background
         self._kept: Kept | None = None  # a step that somebody gave up waiting for
+        self._watched: Watched | None = None
+        self._watchable = not self._carrier.remote
         self._receiving = False
+        self._sending = 0  # in the background
 
     async def recv(self, timeout: float | None = None) -> str | bytes:
         """Do what :meth:`WebSocket.recv` does.
@@ -241,10 +244,10 @@ class AsyncWebSocket(_Socket):
         """
         if self._receiving:
             raise WebSocketError("another task is receiving on this WebSocket", request=self.response.request)
-        step = self._receive(None)
+        self._check()
         self._receiving = True
         try:
-            outcome = await self._next(step, timeout)
+            outcome = await self._next(timeout)
             content = self._rest(outcome)
             if content is None:
                 return _message(outcome, outcome.content)
@@ -253,27 +256,61 @@ class AsyncWebSocket(_Socket):
         finally:
             self._receiving = False
 
-    async def _next(self, step: Step, timeout: float | None) -> Outcome:
-        """Return what a step to receive comes to, be it that somebody else has begun to wait for it."""
+    async def _next(self, timeout: float | None) -> Outcome:
+        """Return what receiving comes to, be it that somebody else has begun to wait for it."""
         if self._kept is None:
-            if not self._carrier.remote:  # what is there needs no loop
-                step.data = _NOT_AT_ALL
-                outcome = self._carrier.perform(step)
-                if outcome.status != NOT_YET:
-                    return outcome
-                step.data = _FOR_EVER
-            self._kept = Kept(self._background, step)
-        came = await self._kept.outcome(timeout)
-        if came is None:
-            raise ReadTimeout(f"no message in {timeout} seconds", request=self.response.request)
+            outcome = None if self._carrier.remote else await self._at_hand(timeout)
+            if outcome is not None:
+                return outcome
+            self._kept = Kept(self._background, Step(RECEIVE, self._handle, data=_FOR_EVER))
+        came = await self._within(timeout, self._kept)
         self._kept = None
         return came
 
+    async def _at_hand(self, timeout: float | None) -> Outcome | None:
+        """Receive what comes without the library's waiting for it; None where it has to."""
+        watched = self._watched
+        outcome = None if watched is None else watched.take()
+        if outcome is None:
+            outcome = self._carrier.perform(Step(RECEIVE, self._handle, data=_NOT_AT_ALL))
+        if outcome.status == NOT_YET:
+            watched = watched or self._watch()
+            if watched is None:
+                return None
+            outcome = await self._within(timeout, watched)
+            watched.take()
+        return None if outcome.status == PENDING else outcome
+
+    def _watch(self) -> Watched | None:
+        """Have the loop wait for messages, where that can be: over TCP and TLS of its own, and without keep-alive."""
+        if not self._watchable or self._sending:
+            return None
+        descriptor: int = ask(self._carrier, self._handle, {"type": "watch"})["descriptor"]
+        if descriptor < 0:
+            self._watchable = False
+            return None
+        step = Step(RECEIVE, self._handle, data=_NOT_AT_ALL)
+        self._watched = Watched(self._background.loop, self._carrier, step, descriptor)
+        return self._watched
+
+    async def _within(self, timeout: float | None, waiting: Kept | Watched) -> Outcome:
+        outcome = await waiting.outcome(timeout)
+        if outcome is None:
+            raise ReadTimeout(f"no message in {timeout} seconds", request=self.response.request)
+        return outcome
+
     async def send(self, data: Data) -> None:
         """Do what :meth:`WebSocket.send` does."""
-        step = self._send(data)
+        await self._say(self._send(data))
+
+    async def ping(self, data: bytes = b"") -> None:
+        """Send a ping of up to 125 bytes."""
+        await self._say(self._ping(data))
+
+    async def _say(self, step: Step) -> None:
+        """Send, in the background only where that has to wait."""
         if not self._carrier.remote:
-            step.verb = -step.verb  # without waiting, which needs the loop
+            step.verb = -step.verb
             outcome = self._carrier.perform(step)
             step.verb = -step.verb
             if outcome.status == PENDING:
@@ -281,11 +318,11 @@ class AsyncWebSocket(_Socket):
             elif outcome.status != NOT_YET:
                 self._judge(outcome)
                 return
-        self._judge(await self._background.perform(step))
-
-    async def ping(self, data: bytes = b"") -> None:
-        """Send a ping of up to 125 bytes."""
-        self._judge(await self._background.perform(self._ping(data)))
+        self._sending += 1
+        try:
+            self._judge(await self._background.perform(step))
+        finally:
+            self._sending -= 1
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Do what :meth:`WebSocket.close` does."""

@@ -238,8 +238,8 @@ func (x *Exchange) advance() error {
 		return err
 	}
 	x.answered = true
-	if x.events != nil {
-		x.ctx.Unlimit() // a stream of events goes on for ever: the limit was for its head
+	if x.events != nil || x.socket != nil {
+		x.ctx.Unlimit() // it goes on for ever: the limit was for its head
 	}
 	return nil
 }

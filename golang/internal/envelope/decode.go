@@ -72,6 +72,8 @@ func (d *decoder) target(kind string) (any, func(field string) bool) {
 		return new(MakeQueue), func(string) bool { return false }
 	case "undecode":
 		return new(Undecode), func(string) bool { return false }
+	case "watch":
+		return new(Watch), func(string) bool { return false }
 	case "makeToken":
 		return new(MakeToken), func(string) bool { return false }
 	case "stats":

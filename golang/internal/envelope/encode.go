@@ -37,6 +37,9 @@ func Append(b []byte, m any) []byte {
 		w.open("queue")
 		w.handle("handle", m.Handle)
 		w.integer("descriptor", int64(m.Descriptor))
+	case *Watched:
+		w.open("watched")
+		w.integer("descriptor", int64(m.Descriptor))
 	case *CookieList:
 		w.open("cookieList")
 		w.cookies("cookies", m.Cookies)

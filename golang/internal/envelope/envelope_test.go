@@ -112,6 +112,7 @@ var toCore = map[string]any{
 	"makeQueue": &MakeQueue{},
 	"makeToken": &MakeToken{},
 	"undecode":  &Undecode{},
+	"watch":     &Watch{},
 	"stats":     &Stats{},
 }
 
@@ -138,6 +139,7 @@ var fromCore = []struct {
 	message any
 }{
 	{"done", &Done{}},
+	{"watched", &Watched{Descriptor: 9}},
 	{"queue", &Queue{Handle: 1<<32 | 1, Descriptor: 9}},
 	{"plain response", &Response{
 		Status: 200, Reason: "OK", Version: "HTTP/1.1", URL: "http://127.0.0.1:80/", Method: "GET",

@@ -283,6 +283,15 @@ type Queue struct {
 	Descriptor int
 }
 
+// Watch ("watch") asks for a descriptor of a WebSocket that an event loop can watch.
+// Watched answers.
+type Watch struct{}
+
+// Watched ("watched") answers Watch. The descriptor is the host's to close, and
+// readable when a message may be there and when the WebSocket has ended; -1: there
+// is none.
+type Watched struct{ Descriptor int }
+
 // Undecode ("undecode") leaves the content codings of an exchange's body on; it
 // comes before the first read. Done answers.
 type Undecode struct{}

@@ -39,5 +39,13 @@ func (u *upgraded) Read(p []byte) (int, error) {
 	return u.Duplex.Read(p)
 }
 
+// Watch implements wait.Watchable.
+func (u *upgraded) Watch() (int, error) {
+	if beneath, ok := u.Duplex.(wait.Watchable); ok {
+		return beneath.Watch()
+	}
+	return -1, errors.ErrUnsupported
+}
+
 // Close implements wait.Duplex.
 func (u *upgraded) Close() error { return u.stream.Close() }

@@ -34,8 +34,11 @@ func (l *Library) control(target uint64, incoming any, signals func() bool) (any
 	case *envelope.MakeToken:
 		return &envelope.Made{Handle: l.handles.add(new(token))}, nil
 	}
-	if _, ok := incoming.(*envelope.Undecode); ok {
+	switch incoming.(type) {
+	case *envelope.Undecode:
 		return l.undecode(target)
+	case *envelope.Watch:
+		return l.watch(target)
 	}
 	session, ok := l.handles.get(target).(*session)
 	if !ok {

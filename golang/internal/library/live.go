@@ -33,12 +33,17 @@ func (l *Library) receive(handle uint64, limit time.Duration, room func(int64) [
 		return l.nextEvent(handle, h)
 	}
 	ctx := wait.Now
+	if err := x.ctx.Err(); err != nil {
+		return failed(err) // what ended a watched one
+	}
 	if limit >= 0 {
 		ctx = x.operate(h, wait.Limits{wait.Read: limit})
 		defer x.operated(ctx)
 	}
 	opcode, p, err := x.WebSocket().Receive(ctx)
 	switch {
+	case err == wait.ErrWouldBlock && x.WebSocket().Unsent():
+		return Reply{Status: Pending}
 	case err == wait.ErrWouldBlock:
 		return Reply{Status: NotYet}
 	case err != nil:
@@ -51,6 +56,35 @@ func (l *Library) receive(handle uint64, limit time.Duration, room func(int64) [
 	reply.Filled = copy(room(reply.Length), p)
 	x.unread = p[reply.Filled:]
 	return reply
+}
+
+// watch gives the host's event loop a descriptor to watch in place of a Receive in
+// the background. Nobody then notices that the exchange is to end, so that it ends
+// the WebSocket, which the descriptor tells.
+func (l *Library) watch(handle uint64) (any, error) {
+	x, ok := l.handles.get(handle).(*exchange)
+	if !ok || x.WebSocket() == nil {
+		return nil, closed("WebSocket")
+	}
+	descriptor, err := x.WebSocket().Watch()
+	if err != nil {
+		return &envelope.Watched{Descriptor: -1}, nil
+	}
+	if !x.ctx.Arm((*ending)(x), time.Time{}) {
+		(*ending)(x).Interrupt()
+	}
+	return &envelope.Watched{Descriptor: descriptor}, nil
+}
+
+// ending is the end of an exchange that nobody waits in.
+type ending exchange
+
+// Interrupt implements wait.Interrupter.
+func (x *ending) Interrupt() {
+	go func() {
+		defer survive()
+		_ = x.WebSocket().Shut()
+	}()
 }
 
 // limitOf reads the limit of a Receive that was submitted: milliseconds in eight
@@ -123,8 +157,11 @@ func (l *Library) send(handle uint64, verb Verb, data []byte, h host) Reply {
 
 func trySend(socket *websocket.Conn, verb Verb, data []byte) Reply {
 	opcode := websocket.Binary
-	if verb == VerbText {
+	switch verb {
+	case VerbText:
 		opcode = websocket.Text
+	case VerbPing:
+		opcode = websocket.Ping
 	}
 	switch taken, err := socket.TrySend(opcode, data); {
 	case err != nil && wait.IsStop(err):

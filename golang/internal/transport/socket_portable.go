@@ -20,6 +20,9 @@ type netConn struct {
 	read, write flow
 	// Whether the connection has a deadline that was set for an earlier wait.
 	readDue, writeDue atomic.Bool
+
+	watch
+	off atomic.Pointer[watched] // nil: it is on the poller
 }
 
 var _ wait.Conn = (*netConn)(nil)
@@ -40,6 +43,14 @@ func newNetConn(conn net.Conn) *netConn {
 func (c *netConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
+	}
+	if off := c.off.Load(); off != nil {
+		if c.read.ctx.Never() {
+			return off.read(p)
+		}
+		if err := c.unwatch(); err != nil {
+			return 0, err
+		}
 	}
 	if c.read.ctx.Prompt() {
 		return c.readPromptly(p)
@@ -97,6 +108,14 @@ func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
 // Write implements net.Conn; its waits obey the write context, each anew after
 // some progress.
 func (c *netConn) Write(p []byte) (int, error) {
+	if off := c.off.Load(); off != nil {
+		if c.write.ctx.Never() {
+			return off.write(p)
+		}
+		if err := c.unwatch(); err != nil {
+			return 0, err
+		}
+	}
 	if c.write.ctx.Prompt() {
 		return c.writePromptly(p)
 	}
@@ -216,6 +235,12 @@ func (c *netConn) readNow(p []byte) (int, error) {
 // Close implements net.Conn. Whoever waits on the connection gets net.ErrClosed;
 // closing twice is harmless.
 func (c *netConn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if off := c.off.Load(); off != nil {
+		_ = off.close()
+	}
 	if err := c.Conn.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}

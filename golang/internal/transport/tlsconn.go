@@ -22,13 +22,25 @@ type tlsConn struct {
 	hello   []byte // the first; a server may ask for another
 }
 
-var _ wait.Conn = (*tlsConn)(nil)
+var (
+	_ wait.Conn      = (*tlsConn)(nil)
+	_ wait.Watchable = (*tlsConn)(nil)
+)
 
 // SetReadContext implements wait.Conn.
 func (c *tlsConn) SetReadContext(ctx *wait.Context) { c.carrier.SetReadContext(ctx) }
 
 // SetWriteContext implements wait.Conn.
 func (c *tlsConn) SetWriteContext(ctx *wait.Context) { c.carrier.SetWriteContext(ctx) }
+
+// Watch implements wait.Watchable: what is behind a read that would block is in the
+// connection beneath.
+func (c *tlsConn) Watch() (int, error) {
+	if beneath, ok := c.carrier.Conn.(wait.Watchable); ok {
+		return beneath.Watch()
+	}
+	return -1, errors.ErrUnsupported
+}
 
 // recordSize is the plaintext of one full record (RFC 8446 section 5.1).
 const recordSize = 16384

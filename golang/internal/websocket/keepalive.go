@@ -77,7 +77,7 @@ func (c *Conn) part(w *waiting) *wait.Context {
 	switch {
 	case w.ctx.Never():
 		return w.ctx
-	case c.unsent():
+	case c.Unsent():
 		limit = wait.Tick
 	case c.cfg.PingTimeout > 0 && c.cfg.PingInterval > 0:
 		limit = max(0, time.Until(c.due()))

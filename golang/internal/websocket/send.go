@@ -39,18 +39,21 @@ func (c *Conn) Send(ctx *wait.Context, opcode Opcode, p []byte) error {
 
 // TrySend is Send that does not wait: false says that nothing was taken because
 // there is no room yet. Where only a part could be written, Flush waits for the
-// rest, which err says as wait.ErrWouldBlock.
+// rest, which err says as wait.ErrWouldBlock. It sends pings, too.
 func (c *Conn) TrySend(opcode Opcode, p []byte) (taken bool, err error) {
+	if opcode.control() && len(p) > maxControl {
+		return false, errLongPing
+	}
 	if !c.sending.try() {
 		return false, nil
 	}
-	if c.unsent() {
+	if c.Unsent() {
 		if err := c.flush(wait.Now); err != nil || !c.sending.try() {
 			return false, unlessStopped(err)
 		}
 	}
 	h := header{fin: true, opcode: opcode}
-	if c.deflater != nil {
+	if c.deflater != nil && !opcode.control() {
 		p, h.rsv1 = c.deflater.compress(p), true
 	}
 	return true, c.send(wait.Now, &h, p, nil)
@@ -74,13 +77,15 @@ func (c *Conn) Flush(ctx *wait.Context) error {
 // Ping sends a ping; what comes back counts for PingTimeout alone.
 func (c *Conn) Ping(ctx *wait.Context, p []byte) error {
 	if len(p) > maxControl {
-		return &CodeError{"a ping carries 125 bytes at most"}
+		return errLongPing
 	}
 	if err := c.acquire(ctx); err != nil {
 		return err
 	}
 	return c.send(ctx, &header{fin: true, opcode: Ping}, p, nil)
 }
+
+var errLongPing = &CodeError{"a ping carries 125 bytes at most"}
 
 // goodbye sends a Close frame, once.
 func (c *Conn) goodbye(ctx *wait.Context, how *CloseError, payload []byte) error {
@@ -103,7 +108,7 @@ func (c *Conn) acquire(ctx *wait.Context) error {
 				return err
 			}
 		}
-		if !c.unsent() {
+		if !c.Unsent() {
 			return nil
 		}
 		if err := c.flush(ctx); err != nil {
@@ -150,8 +155,8 @@ func (c *Conn) over() error {
 	return nil
 }
 
-// unsent reports whether something waits to be sent.
-func (c *Conn) unsent() bool {
+// Unsent reports whether something waits to be sent.
+func (c *Conn) Unsent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.out) > 0 || c.held || c.pongDue
