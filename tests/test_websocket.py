@@ -8,6 +8,7 @@ import gc
 import hashlib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -496,6 +497,84 @@ def test_cancel_token_and_closing_the_client(url: str) -> None:
         await client.aclose()
         with pytest.raises((cycletls.SessionClosed, cycletls.WebSocketClosed)):
             await waiting
+
+    asyncio.run(main())
+
+
+def test_whatever_ends_one_ends_the_wait_of_a_loop(ca_file: str, url: str, url_tls: str) -> None:
+    """A token, closing the client, and the server: also where the loop itself watches the socket."""
+
+    async def main(url: str) -> None:
+        token = cycletls.CancelToken()
+        client = cycletls.AsyncCycleTLS(verify=ca_file)
+        cancelled, closed, left = [await client.websocket(url, cancel=token)] + [
+            await client.websocket(url) for _ in range(2)
+        ]
+        for ws in (cancelled, closed, left):
+            await ws.send("x")
+            assert await ws.recv(timeout=10) == "x"
+        waiting = [asyncio.create_task(ws.recv(timeout=10)) for ws in (cancelled, closed, left)]
+        await asyncio.sleep(0)
+        token.cancel()
+        with pytest.raises(cycletls.Cancelled):
+            await waiting[0]
+        await left.send("close 4000")
+        with pytest.raises(cycletls.WebSocketClosed, match="4000"):
+            await waiting[2]
+        await client.aclose()
+        with pytest.raises((cycletls.SessionClosed, cycletls.WebSocketClosed)):
+            await waiting[1]
+
+    for address in (url, url_tls):
+        asyncio.run(main(address))
+
+
+def test_what_nobody_receives_costs_nothing(url: str) -> None:
+    """Messages that wait do not keep the loop busy, and come in their order when somebody wants them."""
+
+    async def main() -> None:
+        async with cycletls.AsyncCycleTLS() as client, client.websocket(url) as ws:
+            with pytest.raises(cycletls.ReadTimeout):
+                await ws.recv(timeout=0.01)
+            for number in range(5):
+                await ws.send(str(number))
+            before = time.process_time()
+            await asyncio.sleep(0.5)
+            assert time.process_time() - before < 0.1
+            assert [await ws.recv(timeout=10) for _ in range(5)] == list("01234")
+
+    asyncio.run(main())
+
+
+def test_a_message_is_kept_whose_receiver_was_cancelled(url: str) -> None:
+    """Also one that had come when the task was."""
+
+    async def main() -> None:
+        async with cycletls.AsyncCycleTLS() as client, client.websocket(url) as ws:
+            for number in range(20):
+                waiting = asyncio.create_task(ws.recv())
+                await ws.send(str(number))
+                for _ in range(number):
+                    await asyncio.sleep(0.0001)
+                if waiting.cancel():
+                    with pytest.raises(asyncio.CancelledError):
+                        await waiting
+                    waiting = asyncio.create_task(ws.recv(timeout=10))
+                assert await waiting == str(number)
+
+    asyncio.run(main())
+
+
+def test_pings_of_a_loop_are_checked(url: str) -> None:
+    """One that is too long is refused, and does no harm."""
+
+    async def main() -> None:
+        async with cycletls.AsyncCycleTLS() as client, client.websocket(url) as ws:
+            with pytest.raises(cycletls.WebSocketError, match="125"):
+                await ws.ping(b"x" * 126)
+            await ws.ping(b"x" * 125)
+            await ws.send("x")
+            assert await ws.recv(timeout=10) == "x"
 
     asyncio.run(main())
 

@@ -238,8 +238,8 @@ func (c *netConn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	if off := c.off.Load(); off != nil {
-		_ = off.close()
+	if c.shared {
+		c.shutdown()
 	}
 	if err := c.Conn.Close(); !errors.Is(err, net.ErrClosed) {
 		return err

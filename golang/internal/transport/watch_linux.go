@@ -25,6 +25,7 @@ type watched struct {
 type watch struct {
 	mu     sync.Mutex // of Watch, unwatch and Close
 	closed bool
+	shared bool // the host has a descriptor
 }
 
 var _ wait.Watchable = (*netConn)(nil)
@@ -33,7 +34,7 @@ var _ wait.Watchable = (*netConn)(nil)
 func (c *netConn) Watch() (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.raw == nil || c.off.Load() != nil {
+	if c.closed || c.raw == nil || c.shared {
 		return -1, net.ErrClosed
 	}
 	ours, theirs, err := c.duplicate()
@@ -51,6 +52,7 @@ func (c *netConn) Watch() (int, error) {
 		return -1, err
 	}
 	_ = c.Conn.Close()
+	c.shared = true
 	c.off.Store(w)
 	return theirs, nil
 }
@@ -120,9 +122,15 @@ func (w *watched) write(p []byte) (sent int, err error) {
 	return sent, err
 }
 
-// close ends the connection for the host's descriptor, too, which tells its event
-// loop.
-func (w *watched) close() error {
-	_ = w.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
-	return w.file.Close()
+// shutdown ends the connection for the host's descriptor, too, which tells its event
+// loop. netConn.mu is held.
+func (c *netConn) shutdown() {
+	off, raw := c.off.Load(), c.raw
+	if off != nil {
+		raw = off.raw
+	}
+	_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	if off != nil {
+		_ = off.file.Close()
+	}
 }

@@ -13,9 +13,10 @@ type watched struct{}
 type watch struct {
 	mu     sync.Mutex
 	closed bool
+	shared bool
 }
 
 func (*netConn) unwatch() error            { return nil }
 func (*watched) read([]byte) (int, error)  { return 0, net.ErrClosed }
 func (*watched) write([]byte) (int, error) { return 0, net.ErrClosed }
-func (*watched) close() error              { return net.ErrClosed }
+func (*netConn) shutdown()                 {}
