@@ -1,4 +1,4 @@
-"""What takes long: memory over a gibibyte each way, broken-off exchanges, forks and kills by the hundred.
+"""What takes long: gibibytes, ten thousand exchanges and messages, a thousand idle streams, forks and kills.
 
 `make endurance` runs it; it is no part of the tests.
 """
@@ -11,11 +11,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from conftest import held, settles
 from servers import Peer, ScriptedServer
+from sockets import accept, address, echo, served
 from test_sidecar import survive_a_kill
 
 from cycletls import AsyncCycleTLS, CycleTLS
@@ -164,3 +166,79 @@ def test_a_thousand_forks_and_requests(httpbin: str) -> None:
 def test_a_sidecar_killed_in_a_hundred_places_hangs_nobody(seed: int, httpbin: str) -> None:
     """Every call ends with its answer or an error."""
     survive_a_kill(seed, httpbin)
+
+
+def test_ten_thousand_messages_leave_nothing() -> None:
+    """Over a thousand WebSockets, half of them in a thread, half in a loop, ten at once; some end without a goodbye."""
+
+    async def messages(client: AsyncCycleTLS, url: str) -> None:
+        async with client.websocket(url) as ws:
+            for number in range(10):
+                await ws.send(str(number))
+                assert await ws.recv(timeout=10) == str(number)
+
+    async def main(url: str) -> None:
+        async with AsyncCycleTLS() as client:
+            for _ in range(50):
+                await asyncio.gather(*(messages(client, url) for _ in range(10)))
+
+    before = held()
+    with served(echo) as server:
+        with CycleTLS() as client:
+            for number in range(500):
+                ws = client.websocket(address(server))
+                for message in map(str, range(10)):
+                    ws.send(message)
+                    assert ws.recv(timeout=10) == message
+                if number % 10:
+                    ws.close()
+                else:
+                    ws.response.close()
+        asyncio.run(main(address(server)))
+    assert settles(before)
+
+
+def test_a_thousand_idle_streams_cost_nothing() -> None:
+    """Half of them WebSockets whose next message somebody waits for, half responses whose body goes on."""
+    count, seconds = 500, 2.0
+
+    def socket(peer: Peer) -> None:
+        accept(peer)
+        peer.read_all()
+
+    def body(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+        peer.read_all()
+
+    def spent() -> tuple[float, int]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime + used.ru_stime, used.ru_nvcsw
+
+    async def main(sockets: str, bodies: str) -> None:
+        async with AsyncCycleTLS() as client, AsyncExitStack() as stack:
+            waiting: list[asyncio.Task[object]] = []
+            for _ in range(count):
+                ws = await client.websocket(sockets)
+                waiting.append(asyncio.create_task(ws.recv()))
+                response = await stack.enter_async_context(client.stream("GET", bodies, timeout=None))
+                assert await response.read(1) == b"x"
+                waiting.append(asyncio.create_task(response.read(1)))
+            await asyncio.sleep(1)  # what opening has left to do is not idling
+            before = spent()
+            await asyncio.sleep(seconds)
+            cpu, switches = (now - then for now, then in zip(spent(), before, strict=True))
+            print(f"idle: {1000 * cpu:.1f} ms, {switches} switches in {seconds:g} s")
+            assert cpu < 0.020
+            assert switches < 100
+            assert not any(task.done() for task in waiting)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    before = held()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand, each with the server's end and a watch
+    with ScriptedServer(socket) as sockets, ScriptedServer(body) as bodies:
+        asyncio.run(main(sockets.url.replace("http", "ws"), bodies.url))
+    assert settles(before)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
-import hashlib
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from servers import Certificates, Peer, ScriptedServer
+from sockets import accept, address, echo, served
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.sync.server import ServerConnection
 
 import cycletls
 from cycletls._live import WebSocketOptions
@@ -24,30 +22,6 @@ from cycletls._sidecar import own
 
 MESSAGES = ["", b"", "Hällo \U0001f600", b"\x00\xff", "x" * 70_000, b"y" * 200_000, "z" * 1_000_000]
 """Of both types, within what comes in one crossing and beyond."""
-
-
-def echo(connection: ServerConnection) -> None:
-    """Send back what comes; what begins with "close" ends it with a code of its own."""
-    for message in connection:
-        if isinstance(message, str) and message.startswith("close "):
-            connection.close(int(message[6:]), "as you wish")
-            return
-        connection.send(message)
-
-
-@contextmanager
-def served(handler: Callable[[ServerConnection], None], **options: Any) -> Iterator[Server]:
-    """Run a server of the websockets package; no client of these tests may leave it in an error."""
-    with serve(handler, "127.0.0.1", 0, max_size=None, **options) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def address(server: Server, scheme: str = "ws") -> str:
-    return f"{scheme}://localhost:{server.socket.getsockname()[1]}/"
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +46,6 @@ def client(ca_file: str) -> Iterator[cycletls.CycleTLS]:
     """A client that trusts the test authority."""
     with cycletls.CycleTLS(verify=ca_file) as session:
         yield session
-
-
-def answer(peer: Peer, *fields: str) -> str:
-    """Accept a handshake as a server would, and return its head."""
-    head = peer.read_head().decode()
-    key = next(line.split(": ")[1] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
-    accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
-    said = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", *fields)
-    peer.send("\r\n".join([*said, f"Sec-WebSocket-Accept: {accept}", "", ""]).encode())
-    return head
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -156,7 +120,7 @@ def test_the_handshake_is_the_profiles(scripted: type[ScriptedServer]) -> None:
     heads: list[str] = []
 
     def script(peer: Peer) -> None:
-        heads.append(answer(peer, "Sec-WebSocket-Protocol: b"))
+        heads.append(accept(peer, "Sec-WebSocket-Protocol: b"))
         peer.send(b"\x88\x02\x03\xe8")
         peer.read_all()
 
@@ -203,7 +167,7 @@ def test_a_refusal_has_the_response(scripted: type[ScriptedServer]) -> None:
 )
 def test_a_faulty_handshake_opens_nothing(scripted: type[ScriptedServer], fields: str) -> None:
     """An answer to another key, a subprotocol or an extension that nobody asked for."""
-    with scripted(lambda peer: answer(peer, fields)) as server, cycletls.CycleTLS() as client:
+    with scripted(lambda peer: accept(peer, fields)) as server, cycletls.CycleTLS() as client:
         with pytest.raises(cycletls.WebSocketHandshakeError) as caught:
             client.websocket(f"{server.url.replace('http', 'ws')}/")
         assert caught.value.response is None
@@ -275,7 +239,7 @@ def test_violations_close_with_the_right_code(scripted: type[ScriptedServer], na
     told: list[int] = []
 
     def script(peer: Peer) -> None:
-        answer(peer)
+        accept(peer)
         peer.send(frames)
         head = peer.read_exactly(8)
         key, payload = head[2:6], head[6:8]
@@ -296,7 +260,7 @@ def test_a_lost_connection(scripted: type[ScriptedServer]) -> None:
     """1006, whatever was under way."""
 
     def script(peer: Peer) -> None:
-        answer(peer)
+        accept(peer)
         peer.send(b"\x01\x05Hel")
 
     with scripted(script) as server, cycletls.CycleTLS() as client:
@@ -409,7 +373,7 @@ def test_pings(scripted: type[ScriptedServer]) -> None:
     """The server's are answered while somebody receives; ours are sent, and one that is not answered ends it."""
 
     def answered(peer: Peer) -> None:
-        answer(peer)
+        accept(peer)
         peer.send(b"\x89\x02hi")
         head = peer.read_exactly(8)
         assert head[0] == 0x8A
@@ -417,7 +381,7 @@ def test_pings(scripted: type[ScriptedServer]) -> None:
         peer.read_all()
 
     def silent(peer: Peer) -> None:
-        answer(peer)
+        accept(peer)
         assert peer.read_exactly(6)[0] == 0x89
         peer.read_all()
 
@@ -525,8 +489,8 @@ def test_whatever_ends_one_ends_the_wait_of_a_loop(ca_file: str, url: str, url_t
         with pytest.raises((cycletls.SessionClosed, cycletls.WebSocketClosed)):
             await waiting[1]
 
-    for address in (url, url_tls):
-        asyncio.run(main(address))
+    for at in (url, url_tls):
+        asyncio.run(main(at))
 
 
 def test_what_nobody_receives_costs_nothing(url: str) -> None:

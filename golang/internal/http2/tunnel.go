@@ -58,8 +58,8 @@ func (t tunnel) Write(p []byte) (int, error) {
 }
 
 // hangUp ends the waits of others on a tunnel; who reads for all has to be told by
-// its context. The stream is then reset, as Chromium does it: Hypercorn 0.18 takes
-// an empty DATA frame behind its own end for an error of the whole connection.
+// its context. The stream is then reset: Hypercorn 0.18 takes an empty DATA frame
+// behind its own end for an error of the whole connection (measured).
 func (s *Stream) hangUp() {
 	for _, w := range []*waiter{&s.reading, &s.writing} {
 		if s.c.leader == w && !w.ctx.Never() {
