@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from servers import Peer, Script, ScriptedServer
+from sockets import address, echo, served
 
 import cycletls
-from cycletls import CycleTLS, InvalidOption, ProxyError, Timeouts
+from cycletls import AsyncCycleTLS, CycleTLS, InvalidOption, ProxyError, Timeouts
 from cycletls._envelope import session_message
 from cycletls._options import Options, resolve
 from cycletls._proxies import Proxies, parse_proxies, proxies_of
@@ -297,3 +299,48 @@ def test_a_forwarding_proxy_that_refuses_is_a_response(scripted: type[ScriptedSe
     with scripted(answering(REFUSED)) as server:
         response = cycletls.get("http://origin.test/", proxy=server.url)
     assert (response.status_code, response.text) == (407, "no")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_websockets_go_through_a_tunnel(scripted: type[ScriptedServer], asynchronous: bool) -> None:
+    """Of a proxy that forwards plain requests, too: it need not know WebSockets (RFC 6455 section 4.1)."""
+    seen: list[bytes] = []
+
+    async def main(proxy: str, url: str) -> None:
+        async with AsyncCycleTLS(proxy=proxy) as session, session.websocket(url) as ws:
+            await ws.send("x")
+            assert await ws.recv(timeout=10) == "x"
+
+    with served(echo) as server:
+        url = address(server)
+        with scripted(tunnelling(seen, url.rstrip("/"))) as proxy:
+            if asynchronous:
+                asyncio.run(main(proxy.url, url))
+            else:
+                with CycleTLS(proxy=proxy.url) as session, session.websocket(url) as ws:
+                    ws.send("x")
+                    assert ws.recv(timeout=10) == "x"
+    assert seen[0].startswith(f"CONNECT localhost:{port_of(url.rstrip('/'))} HTTP/1.1\r\n".encode())
+
+
+def test_events_are_forwarded(scripted: type[ScriptedServer]) -> None:
+    """A stream of events is a plain request to the proxy, each time that it connects."""
+    seen: list[bytes] = []
+
+    def stream(peer: Peer) -> None:
+        while head := peer.read_head():
+            seen.append(head)
+            if len(seen) == 1:
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: a\n\n")
+            else:
+                peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with scripted(stream) as server, CycleTLS(proxy=server.url) as session:
+        assert [event.data for event in session.events("http://origin.test/e", retry=0.01)] == ["a"]
+    assert [head.split(b"\r\n")[0] for head in seen] == [b"GET http://origin.test/e HTTP/1.1"] * 2
+
+
+def test_a_proxy_that_leads_nowhere_is_the_error(scripted: type[ScriptedServer]) -> None:
+    """Of a WebSocket as of a request."""
+    with scripted(answering(REFUSED)) as server, CycleTLS(proxy=server.url) as session, pytest.raises(ProxyError):
+        session.websocket("ws://origin.test/")

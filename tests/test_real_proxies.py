@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from proxies import PLAIN_USERINFO, USERINFO, Command, danted, microsocks, missing, running, squid, tinyproxy
-from servers import Certificates
+from servers import Certificates, Peer, ScriptedServer
+from sockets import address, echo, served
 
 from cycletls import AsyncCycleTLS, CycleTLS, ProxyError
 
@@ -82,3 +83,32 @@ def test_what_the_proxy_cannot_reach_is_its_error(real: tuple[Command, int], ca_
     for url in URLS[command]:
         with CycleTLS(proxy=f"{url}:{port}", verify=ca_file) as session, pytest.raises(ProxyError):
             session.get("https://127.0.0.1:1/")
+
+
+def test_websockets_and_events_go_through(real: tuple[Command, int], ca_file: str) -> None:
+    """Both of a thread and of a loop; what leads on is a tunnel, also in the clear."""
+    command, port = real
+
+    def stream(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\n")
+        peer.read_all()
+
+    async def main(proxy: str, socket: str, events: str) -> None:
+        async with AsyncCycleTLS(proxy=proxy, verify=ca_file) as session:
+            async with session.websocket(socket) as ws:
+                await ws.send("x" * 100_000)
+                assert await ws.recv(timeout=10) == "x" * 100_000
+            async with session.events(events) as source:
+                assert (await anext(source)).data == "a"
+
+    with served(echo) as server, ScriptedServer(stream) as source:
+        for url in URLS[command]:
+            with CycleTLS(proxy=f"{url}:{port}", verify=ca_file) as session:
+                with session.websocket(address(server)) as ws:
+                    ws.send("x" * 100_000)
+                    assert ws.recv(timeout=10) == "x" * 100_000
+                    assert ws.response.connection.remote_address.endswith(f":{port}")
+                with session.events(source.url) as events:
+                    assert next(events).data == "a"
+            asyncio.run(main(f"{url}:{port}", address(server), source.url))
