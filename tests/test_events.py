@@ -9,7 +9,6 @@ from servers import Peer, ScriptedServer
 
 import cycletls
 from cycletls._live import EventOptions
-from cycletls._sidecar import own
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 OVER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
@@ -168,20 +167,6 @@ def test_a_timeout_is_for_the_head(scripted: type[ScriptedServer], asynchronous:
         assert not isinstance(caught.value, (cycletls.ConnectTimeout, cycletls.ReadTimeout))
         assert followed(server.url) == ["a"]
         assert server.connections == 4
-
-
-def test_through_a_sidecar() -> None:
-    """The same where the library is in another process, for threads and for loops."""
-    with Stream(*PARTS) as stream, cycletls.CycleTLS(sidecar=True) as client:
-        assert [event.data for event in client.events(stream.url)] == ["a\nb", "c", "d"]
-
-    async def main() -> None:
-        with Stream(*PARTS) as stream:
-            async with cycletls.AsyncCycleTLS(sidecar=True) as client:
-                assert [event.data async for event in client.events(stream.url)] == ["a\nb", "c", "d"]
-
-    asyncio.run(main())
-    own()._died()  # it would stay for the next client, and the tests leave nothing behind
 
 
 def test_cycletls_names() -> None:
