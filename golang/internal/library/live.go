@@ -7,6 +7,7 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/envelope"
+	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 	"github.com/cycletls/cycletls/golang/internal/websocket"
 )
@@ -82,7 +83,7 @@ type ending exchange
 // Interrupt implements wait.Interrupter.
 func (x *ending) Interrupt() {
 	go func() {
-		defer survive()
+		defer fault.Survive()
 		_ = x.WebSocket().Shut()
 	}()
 }
