@@ -181,6 +181,12 @@ class Process:
             with suppress(ChildProcessError):  # somebody else may have waited for all children
                 os.waitpid(self.pid, 0)
 
+    def kill(self) -> None:
+        """Have it end without a chance to say anything; :meth:`end` is to be called, too."""
+        if self._lifeline >= 0:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
     def abandon(self) -> None:
         """Let go of what a forked child has inherited: it is the parent's process."""
         for descriptor in (self._lifeline, self._errors):

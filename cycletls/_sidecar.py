@@ -6,12 +6,14 @@ that it waits for. One more, the anchor, is never used: as long as it is open
 the sidecar is there, and keeps what this process has.
 
 Whatever ends a connection ends what was sent on it: the sidecar cancels that.
+One that a thread waits for is asked from time to time whether it still answers.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 import weakref
 from collections import deque
@@ -41,7 +43,7 @@ _BEGINNING: Final = 64
 _IDLE: Final = 64
 """Connections that wait for the next thread; more are closed."""
 _PATIENCE: Final = 10.0
-"""Seconds that a sidecar may take for a handshake."""
+"""Seconds that a sidecar may take for a handshake, and be silent before it is asked for another one."""
 _MAX_HEAD: Final = 8192
 
 _FORKED: Final = "what was open before this process was forked stays with the parent: begin anew in the child"
@@ -49,6 +51,10 @@ _FORKED: Final = "what was open before this process was forked stays with the pa
 
 class _Ended(ConnectionError):
     """The other side has ended a connection."""
+
+
+class _Silent(_Ended):
+    """The other side is there and does not answer."""
 
 
 class _Socket:
@@ -60,9 +66,10 @@ class _Socket:
         client: which process this is.
     """
 
-    __slots__ = ("__weakref__", "raw")
+    __slots__ = ("__weakref__", "_to", "raw")
 
     def __init__(self, address: tuple[str, int], token: str, client: str) -> None:
+        self._to = address, token, client
         self.raw = socket.create_connection(address, _PATIENCE)
         try:
             self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -75,6 +82,10 @@ class _Socket:
             )
             self._check(self._answer())
             self.raw.settimeout(None)
+            # The kernel's limits: Python's own would cost a call more for every receive.
+            patience = struct.pack("ll", int(_PATIENCE), int(_PATIENCE % 1 * 1e6))
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         except BaseException:
             self.raw.close()
             raise
@@ -98,6 +109,31 @@ class _Socket:
         reason = rest.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
         raise InvalidOption(f"the sidecar refuses: {words[-1].decode('utf-8', 'replace')}: {reason}")
 
+    def send(self, data: Bytes) -> None:
+        """Send all of it, however long the sidecar takes as long as it is there."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            try:
+                rest = rest[self.raw.send(rest) :]
+            except BlockingIOError:
+                self._probe()
+
+    def receive(self, room: memoryview) -> int:
+        """Receive what there is, however long that takes as long as the sidecar is there."""
+        while True:
+            try:
+                got = self.raw.recv_into(room)
+            except BlockingIOError:
+                self._probe()
+                continue
+            if not got:
+                raise _Ended("the sidecar ended the connection")
+            return got
+
+    def _probe(self) -> None:
+        """Find out whether the sidecar, which has been silent for long, answers: a process may be there and stand."""
+        _connected(*self._to).end()
+
     def end(self) -> None:
         """End the connection, and with it what was sent on it."""
         with suppress(OSError):
@@ -105,13 +141,20 @@ class _Socket:
         self.raw.close()
 
 
+def _connected(address: tuple[str, int], token: str, client: str) -> _Socket:
+    try:
+        return _Socket(address, token, client)
+    except TimeoutError as exc:
+        raise _Silent("the sidecar does not answer") from exc
+
+
 class _Line:
     """A connection that is used for one step at a time."""
 
-    __slots__ = ("_buffer", "_tickets", "_view", "end", "raw")
+    __slots__ = ("_buffer", "_connection", "_tickets", "_view", "end")
 
     def __init__(self, connection: _Socket) -> None:
-        self.raw = connection.raw
+        self._connection = connection
         self.end = connection.end
         self._buffer = bytearray(_BUFFER)
         self._view = memoryview(self._buffer)
@@ -122,9 +165,9 @@ class _Line:
         ticket = next(self._tickets)
         if len(step.data):
             for piece in orders(ticket, step):
-                self.raw.sendall(piece)
+                self._connection.send(piece)
         else:
-            self.raw.sendall(next(orders(ticket, step)))
+            self._connection.send(next(orders(ticket, step)))
         room, before = step.buffer, 0
         while True:
             reply, done = self._reply(room)
@@ -137,7 +180,7 @@ class _Line:
         """Receive a reply, the body of it into a room where there is one."""
         size, end = 0, _BUFFER if room is None or len(room) <= LEAST_PART else _BEGINNING
         while True:
-            size += self._more(size, end)
+            size += self._connection.receive(self._view[size:end])
             reply = arrived(self._buffer, 0, size)
             if reply is not None:
                 end = min(reply.end, len(self._buffer))
@@ -159,16 +202,7 @@ class _Line:
 
     def _fill(self, room: memoryview, size: int) -> None:
         while size < len(room):
-            got = self.raw.recv_into(room[size:])
-            if not got:
-                raise _Ended("the sidecar ended the connection")
-            size += got
-
-    def _more(self, size: int, end: int) -> int:
-        got = self.raw.recv_into(self._view[size:end])
-        if not got:
-            raise _Ended("the sidecar ended the connection")
-        return got
+            size += self._connection.receive(room[size:])
 
 
 class Sidecar:
@@ -226,7 +260,7 @@ class Sidecar:
         except BaseException as exc:
             line.end()
             if isinstance(exc, (ConnectionError, SidecarDied)):
-                raise self._died() from exc
+                raise self._died(exc) from exc
             raise
         if len(self._idle) < _IDLE:
             self._idle.append(line)
@@ -268,13 +302,15 @@ class Sidecar:
         if self._dead is not None:
             raise self._dead
         try:
-            return _Socket(self._address, self._token, self._client)
+            return _connected(self._address, self._token, self._client)
         except ConnectionError as exc:
-            raise self._died() from exc
+            raise self._died(exc) from exc
 
-    def _died(self) -> Exception:
+    def _died(self, why: Exception | None = None) -> Exception:
         """Note that the sidecar has ended, and return how to say so."""
         if self._dead is None:
+            if isinstance(why, _Silent) and self._process is not None:
+                self._process.kill()
             name = "the sidecar" if self._process is None else f"the sidecar process {self._process.pid}"
             self._dead = SidecarDied(
                 f"{name} ended: what was under way is not sent again, and cookies that it held are lost; "

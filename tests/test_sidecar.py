@@ -247,6 +247,41 @@ def test_what_was_under_way_when_it_died_fails_and_the_next_request_works(
     assert "another one" in caplog.text
 
 
+@pytest.mark.parametrize("asleep", ["idle", "busy"])
+def test_a_sidecar_that_stands_still_hangs_nobody(asleep: str, httpbin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread whose sidecar is stopped learns of it, whatever its request's limits; another takes its place."""
+    monkeypatch.setattr(_sidecar, "_PATIENCE", 0.5)
+    _sidecar.end_own()  # connections of this one are patient for longer
+    server = Held()
+    with ScriptedServer(server) as running, cycletls.CycleTLS(sidecar=True, timeout=None) as session:
+        assert session.get(f"{httpbin}/get").ok
+        pid = pid_of(_sidecar.own())
+
+        def stop() -> None:
+            assert asleep == "idle" or server.asked.wait(PATIENCE)
+            os.kill(pid, signal.SIGSTOP)
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        if asleep == "idle":
+            stopper.join()
+        with pytest.raises(cycletls.SidecarDied):
+            session.get(running.url)
+        stopper.join()
+        assert session.get(f"{httpbin}/get").ok
+        assert pid_of(_sidecar.own()) != pid
+        until(lambda: not runs(pid))
+
+
+def test_a_sidecar_may_be_silent_for_long(httpbin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it answers others, a thread waits for it."""
+    monkeypatch.setattr(_sidecar, "_PATIENCE", 0.1)
+    _sidecar.end_own()
+    with cycletls.CycleTLS(sidecar=True) as session:
+        assert session.get(f"{httpbin}/delay/1").ok
+    _sidecar.end_own()
+
+
 def test_asyncio_learns_of_the_death_of_a_sidecar(httpbin: str) -> None:
     """Every task that waits gets the error, and the session goes on."""
 
