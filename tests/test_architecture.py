@@ -70,6 +70,17 @@ def test_every_path_named_exists() -> None:
     assert not missing
 
 
+PAGES = [page for folder in (".", "docs", "clients/*", "benchmarks") for page in sorted(ROOT.glob(f"{folder}/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A relative link of a page for readers is to a file or folder of this repository."""
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S))
+    missing = {link for link in links if "://" not in link and not (page.parent / link).exists()}
+    assert not missing
+
+
 @pytest.mark.parametrize(("title", "existing"), [("Go", packages() | {"main"}), ("Python", modules())])
 def test_layers_name_everything(title: str, existing: set[str]) -> None:
     """No package and no module is without a place, and none of the places is empty."""
