@@ -183,14 +183,22 @@ def test_wait_for_hangs_up() -> None:
 def test_cancelling_one_stream_leaves_the_others(httpbin_h2: str, ca_file: str) -> None:
     """Over HTTP/2 the connection lives on."""
 
+    async def read(client: AsyncCycleTLS, opened: asyncio.Event) -> None:
+        async with client.stream("GET", f"{httpbin_h2}/drip?duration=10&numbytes=10") as response:
+            opened.set()
+            await response.read()
+
     async def main() -> None:
         async with AsyncCycleTLS(verify=ca_file) as client:
             first = await client.get(f"{httpbin_h2}/get")
-            slow = [asyncio.create_task(client.get(f"{httpbin_h2}/delay/5")) for _ in range(5)]
-            await asyncio.sleep(0.1)
+            opened = [asyncio.Event() for _ in range(5)]
+            slow = [asyncio.create_task(read(client, event)) for event in opened]
+            for event in opened:
+                await event.wait()
             for task in slow:
                 task.cancel()
-            assert await asyncio.gather(*slow, return_exceptions=True) != []
+            ended = await asyncio.gather(*slow, return_exceptions=True)
+            assert [type(outcome) for outcome in ended] == [asyncio.CancelledError] * 5
             again = await client.get(f"{httpbin_h2}/get")
             assert again.connection.reused
             assert again.connection.local_address == first.connection.local_address
