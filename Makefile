@@ -88,7 +88,7 @@ requirements:
 	uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-header --generate-hashes --group dev --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf .venv .cache .hypothesis build dist *.egg-info cycletls/*.so golang/vendor tests/node/node_modules
+	rm -rf .venv $(foreach folder,. $(CLIENTS),$(addprefix $(folder)/,.cache .hypothesis build dist *.egg-info)) cycletls/*.so golang/vendor tests/node/node_modules
 
 cycletls/libcycletls.so: .venv/ready golang/vendor/patched $(LIBRARY_FILES)
 	@echo 'building the Go library: a few minutes the first time'
