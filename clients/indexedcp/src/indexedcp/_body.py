@@ -11,7 +11,7 @@ from starlette.requests import Request
 from ._http import LAST_BYTES
 from ._limits import Limits
 
-PIECE: Final = 128 * 1024
+PIECE: Final = 256 * 1024
 """Bytes that are handed on at once: fewer cost more than the disk does, more are more to send again."""
 
 

@@ -40,6 +40,8 @@ class Part:
         self.partial: dict[int, int] = {}
         self.sealed = False
         self.descriptor = descriptor
+        self._hash, self._hashed = hashlib.sha256(), 0
+        self._hashing: asyncio.Task[None] | None = None
         self._sync = SharedSync(descriptor, self._doubt)
 
     @classmethod
@@ -97,12 +99,40 @@ class Part:
         """Return the SHA-256 of a chunk that was received."""
         return (self._digest(index)).hex()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether its data is being read."""
+        return self._hashing is not None and not self._hashing.done()
+
     def file_is_whole(self) -> bool:
         """Read the file back and compare its SHA-256."""
         whole = hashlib.sha256()
         for piece in read_pieces(self.descriptor, 0, self.whole.layout.size):
             whole.update(piece)
         return whole.hexdigest() == self.whole.sha256
+
+    async def is_intact(self) -> bool:
+        """Do the same where every chunk is there; most has been read back before."""
+        self._hash_ahead()
+        if self._hashing is not None:
+            await self._hashing
+        return self._hash.hexdigest() == self.whole.sha256
+
+    def _hash_ahead(self) -> None:
+        """Begin to read back what is there from the file's beginning, unless that is under way."""
+        if not self.is_busy and self._hashed in self.received:
+            self._hashing = asyncio.ensure_future(self._hash_chunks())
+
+    async def _hash_chunks(self) -> None:
+        while self._hashed in self.received:
+            await asyncio.to_thread(self._hash_chunk, self._hashed)
+            self._hashed += 1
+
+    def _hash_chunk(self, index: int) -> None:
+        layout, ahead = self.whole.layout, self._hash.copy()  # which a failure leaves as it was
+        for piece in read_pieces(self.descriptor, layout.start(index), layout.length(index)):
+            ahead.update(piece)
+        self._hash = ahead
 
     async def keep(self, index: int, digest: bytes, failures: int) -> None:
         """Put a chunk whose data has been written and verified on disk.
@@ -125,6 +155,7 @@ class Part:
             raise
         self.received.add(index)
         self.partial.pop(index, None)
+        self._hash_ahead()
 
     def drop(self, index: int) -> None:
         """Forget what has arrived of a chunk."""
@@ -156,6 +187,7 @@ class Part:
         os.ftruncate(self.descriptor, self._table(self.whole.layout.count))
         self.received.clear()
         self.partial.clear()
+        self._hash, self._hashed = hashlib.sha256(), 0
         self.sealed = False
 
     def close(self) -> None:

@@ -61,6 +61,10 @@ class _Live:
         self.turns: dict[int, asyncio.Lock] = {}
         self.finishing = asyncio.Lock()
 
+    @property
+    def is_idle(self) -> bool:
+        return self.users == 0 and not (self.part is not None and self.part.is_busy)
+
     def outcome(self) -> Outcome:
         return Outcome(self.upload.server_name, self.upload.complete)
 
@@ -175,7 +179,7 @@ class Uploads:
         live.users -= 1
         if live.users == 0 and live.upload.id in self._live:
             self._live.move_to_end(live.upload.id)
-        idle = [other for other in self._live.values() if other.users == 0]
+        idle = [other for other in self._live.values() if other.is_idle]
         for other in idle[: max(0, len(idle) - _OPEN_PARTS)]:
             del self._live[other.upload.id]
             if other.part is not None:
@@ -271,15 +275,15 @@ class Uploads:
         async with live.finishing:
             if live.part is not None:
                 part = live.part
+                if not part.sealed and not await part.is_intact():
+                    part.reset()
+                    raise Refused(422, "Checksum mismatch", "the file is not what its SHA-256 says")
                 live.upload = await asyncio.to_thread(self._publish, live.upload, part)
                 live.part = None
                 part.close()
 
     def _publish(self, upload: Upload, part: Part) -> Upload:
         if not part.sealed:
-            if not part.file_is_whole():
-                part.reset()
-                raise Refused(422, "Checksum mismatch", "the file is not what its SHA-256 says")
             part.seal()
         while True:
             try:
