@@ -41,8 +41,8 @@ def url_tls(certificates: Certificates) -> Iterator[str]:
         yield address(server, "wss")
 
 
-@pytest.fixture(scope="module")
-def client(ca_file: str) -> Iterator[cycletls.CycleTLS]:
+@pytest.fixture
+def client(carrier: str, ca_file: str) -> Iterator[cycletls.CycleTLS]:
     """A client that trusts the test authority."""
     with cycletls.CycleTLS(verify=ca_file) as session:
         yield session
