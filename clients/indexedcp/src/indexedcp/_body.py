@@ -11,8 +11,8 @@ from starlette.requests import Request
 from ._http import LAST_BYTES
 from ._limits import Limits
 
-PIECE: Final = 256 * 1024
-"""Bytes that are handed on at once: fewer cost more than the disk does, more are more to send again."""
+PIECE: Final = 64 * 1024
+"""Bytes that are handed on at once: what is not is lost with the server, and sent again (docs/RESULTS.md)."""
 
 
 class Refused(Exception):

@@ -46,7 +46,7 @@ class Limits:
     head_timeout: float = 10.0
     idle_timeout: float = 30.0
     min_bytes_per_second: int = 4096
-    receive_buffer: int = 128 * 1024
+    receive_buffer: int = 64 * 1024
     keep_alive: float = 15.0
     expire_after: float = 7 * 24 * 3600.0
 
