@@ -28,6 +28,7 @@ class Peer:
     missing: Mapping[str, str] = field(default_factory=dict, hash=False)  # work or protocol: why it cannot
     note: str = ""
     everywhere: bool = True  # not only in rows that name it
+    instead: Mapping[str, str] = field(default_factory=dict, hash=False)  # of a work: another one to compare it with
 
 
 WAITS = dict.fromkeys(("tasks", "astream", "astart"), "has no asyncio client")
@@ -39,6 +40,7 @@ BUFFERS = dict.fromkeys(("stream", "astream"), "has no streamed responses")
 
 PEERS = (
     Peer("ours", "ours", "cycletls", requirements=None),
+    Peer("ours (sync)", "ours", "cycletls", requirements=None, everywhere=False, instead={"astart": "start"}),
     Peer("pycurl", "pycurl", "pycurl", missing=WAITS | BUFFERS, note="a handle per thread, as libcurl demands"),
     Peer("primp", "primp", "primp", missing=BUFFERS, note="imitates Chrome"),
     Peer("curl_cffi", "curl_cffi", "curl_cffi", note="imitates Chrome; a handle per thread"),

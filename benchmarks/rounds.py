@@ -94,7 +94,7 @@ def job(row: Row, client: peers.Peer, servers: server.Servers, effort: Effort) -
     large = row.work in ("download", "stream", "astream", "upload")
     return {
         "peer": client.module,
-        "work": row.work,
+        "work": client.instead.get(row.work, row.work),
         "base": base,
         "url": base + ("/large" if large else "/small"),
         "size": server.LARGE if large else server.SMALL,

@@ -189,6 +189,7 @@ ROWS = (
         work="astart",
         server="https",
         goals=(Goal("milliseconds", "≤", 1.1, "ours (sync)"),),
+        clients=("ours", "ours (sync)", "primp", "curl_cffi", "httpx", "wreq", "aiohttp"),
         columns=("milliseconds", "resident"),
         rounds=11,
     ),
