@@ -208,6 +208,16 @@ class Watched(_Waiting):
             self._loop.add_reader(self._descriptor, _look, weakref.ref(self))
         return await super().outcome(timeout)
 
+    def end(self) -> None:
+        """Watch no more, because what is watched has ended; whoever waits is told.
+
+        Until the descriptor is closed, so is not the connection: a server that still sends would never notice.
+        """
+        if self._waiter is not None and self._outcome is None:
+            self._outcome = self._carrier.perform(self._step)
+            self._tell()
+        self.close()
+
     def look(self) -> None:
         """Take the step, if somebody waits for that."""
         if self._waiter is None:  # the loop would go round and round

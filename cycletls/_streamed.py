@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Final, TypeAlias
 
     from ._engine import Engine
+    from ._live import Watched
     from ._transfer import Outcome, Reply
 
     AsyncPerform: TypeAlias = Callable[[Step], Awaitable[Outcome]]
@@ -49,6 +50,7 @@ class _Body:
         "carrier",
         "over",
         "started",
+        "watched",
     )
 
     def __init__(self, handle: int, engine: Engine, response: Response) -> None:
@@ -62,6 +64,8 @@ class _Body:
         self.started = False
         self.over = False
         """Whether all of it has been read."""
+        self.watched: Watched | None = None
+        """What an event loop watches of it, which ends with it."""
         self._end = weakref.finalize(self, engine.carrier.close, handle)
 
     @property
@@ -110,6 +114,8 @@ class _Body:
         """End the exchange wherever it is."""
         self._engine = None
         self._end()
+        if self.watched is not None:
+            self.watched.end()
 
 
 class _Streamed(Response):

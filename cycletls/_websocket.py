@@ -50,12 +50,13 @@ _NOT_AT_ALL: Final = _limit(-1)
 class _Socket:
     """One open WebSocket, whoever waits for it."""
 
-    __slots__ = ("_carrier", "_ended", "_handle", "_released", "response")
+    __slots__ = ("_carrier", "_ended", "_handle", "_released", "_source", "response")
 
     def __init__(self, response: StreamedResponse | AsyncStreamedResponse) -> None:
         self.response: Response = response
         """The response that opened it."""
-        self._handle, self._carrier = response._source.handle, response._source.carrier
+        self._source = response._source
+        self._handle, self._carrier = self._source.handle, self._source.carrier
         self._ended: WebSocketClosed | None = None
         self._released = False
 
@@ -291,6 +292,7 @@ class AsyncWebSocket(_Socket):
             return None
         step = Step(RECEIVE, self._handle, data=_NOT_AT_ALL)
         self._watched = Watched(self._background.loop, self._carrier, step, descriptor)
+        self._source.watched = self._watched
         return self._watched
 
     async def _within(self, timeout: float | None, waiting: Kept | Watched) -> Outcome:

@@ -13,6 +13,7 @@ from contextlib import suppress
 import pytest
 from servers import Certificates, Peer, ScriptedServer
 from sockets import accept, address, echo, served
+from websockets.asyncio import server as asyncio_server
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.server import ServerConnection
 
@@ -634,3 +635,31 @@ def test_through_a_sidecar(url: str) -> None:
 
     asyncio.run(main())
     own()._died()  # it would stay for the next client, and the tests leave nothing behind
+
+
+def test_a_server_that_still_sends_notices_the_end() -> None:
+    """Also where an event loop has watched the connection: nothing of it stays open once the response is closed."""
+
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        async def flood(peer: asyncio_server.ServerConnection) -> None:
+            try:
+                await peer.recv()
+                await peer.send("x" * 20_000_000)
+            finally:
+                ended.set()
+
+        async with (
+            asyncio_server.serve(flood, "127.0.0.1", 0, compression=None) as server,
+            cycletls.AsyncCycleTLS() as client,
+        ):
+            port = server.sockets[0].getsockname()[1]
+            ws = await client.websocket(f"ws://127.0.0.1:{port}/", max_message_bytes=1000)
+            await ws.send("go")
+            with pytest.raises(cycletls.WebSocketClosed):
+                await ws.recv()
+            ws.response.close()
+            await asyncio.wait_for(ended.wait(), 5)
+
+    asyncio.run(main())
