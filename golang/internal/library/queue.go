@@ -60,7 +60,7 @@ type queue struct {
 
 // relax lets the collector run less often. Its usual measure, as much garbage as
 // there is life, means little where all that lives is 2 MiB: it took a fifth of the
-// time of a request (measured), for 10 MiB.
+// time of a request (measured).
 var relax = sync.OnceFunc(func() { debug.SetGCPercent(400) })
 
 func (l *Library) makeQueue() (any, error) {
