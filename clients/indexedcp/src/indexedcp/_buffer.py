@@ -275,6 +275,7 @@ class Buffer:
             weakref.finalize(self, self._connection.close)
             self._connection.execute(f"PRAGMA page_size = {_PAGE}")
             self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA secure_delete = OFF")  # Debian's SQLite writes zeros over what goes
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._connection.executescript(_TABLES)
         return self._connection
