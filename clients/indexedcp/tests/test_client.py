@@ -264,6 +264,14 @@ def test_chunks_without_a_buffer(client: IndexCPClient, server: IndexCPServer, o
     assert files_in(out) == {"s.txt": b"onetwothree"}
 
 
+def test_chunks_of_a_name_again(client: IndexCPClient, server: IndexCPServer, out: Path) -> None:
+    """Chunk 0 of a file that has gone on begins another upload, also where it is the same."""
+    for rest in (b"two", b"other"):
+        for index, data in enumerate((b"one", rest)):
+            name = client.upload_chunk(server.url, data, index, "s.txt")["actualFilename"]
+    assert files_in(out) == {"s.txt": b"onetwo", name: b"oneother"}
+
+
 def test_chunk_with_another_key(client: IndexCPClient, server: IndexCPServer) -> None:
     """``upload_chunk`` takes a key of its own."""
     with pytest.raises(AuthenticationFailed):

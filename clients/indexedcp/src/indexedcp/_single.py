@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cycletls
@@ -15,11 +17,24 @@ from ._wire import ChunkHead
 _TIMEOUTS: Final = cycletls.Timeouts(connect=10.0, write=30.0, read=60.0)
 
 
+_NAMES: Final = 10_000
+"""Files whose uploads are remembered; those whose chunks were sent longest ago are forgotten first."""
+
+
+@dataclass(slots=True)
+class _Sending:
+    """The upload of a file that goes on."""
+
+    id: str
+    first_sha256: str
+    last_index: int
+
+
 class SingleChunks:
     """What must be remembered between chunks: the id of each file's upload, which chunk 0 begins."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, tuple[str, str]] = {}
+        self._uploads: OrderedDict[str, _Sending] = OrderedDict()
 
     def request(self, index: int, file_name: str, data: bytes, api_key: str) -> dict[str, Any]:
         """Return the options of a chunk's request."""
@@ -39,9 +54,12 @@ class SingleChunks:
         return dict(document(response))
 
     def _upload_id(self, index: int, file_name: str, sha256: str) -> str:
-        """Return the id of a file's upload; the same chunk 0 again is a second try, another one a new upload."""
-        known = self._ids.get(file_name)
-        if known is None or (index == 0 and known[1] != sha256):
-            known = (secrets.token_hex(16), sha256 if index == 0 else "")
-            self._ids[file_name] = known
-        return known[0]
+        """Return the id of a file's upload; chunk 0 begins one, unless it is all that was sent of the last."""
+        known = self._uploads.get(file_name)
+        if known is None or (index == 0 and (known.first_sha256, known.last_index) != (sha256, 0)):
+            known = self._uploads[file_name] = _Sending(secrets.token_hex(16), sha256 if index == 0 else "", index)
+            if len(self._uploads) > _NAMES:
+                self._uploads.popitem(last=False)
+        known.last_index = max(known.last_index, index)
+        self._uploads.move_to_end(file_name)
+        return known.id
