@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -138,6 +139,86 @@ def test_chunk_that_is_too_large(out: Path, chunked: bool) -> None:
         else:
             assert request(server.port, bytes(1001), 1).status == 413
     assert files_in(out) == {"f.bin": bytes(1000)}
+
+
+def answers(server: IndexCPServer, *parts: bytes) -> list[bytes]:
+    """The status lines of the answers to what is sent on one connection, each part after something has come back."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        received = b""
+        for part in parts:
+            connection.sendall(part)
+            received += connection.recv(65536)
+        connection.shutdown(socket.SHUT_WR)
+        while data := connection.recv(65536):
+            received += data
+    return re.findall(rb"HTTP/1.1 (\d+)", received)
+
+
+def test_requests_behind_one_another(server: IndexCPServer, out: Path) -> None:
+    """The next request begins where the body of the one before it ends, however large that is."""
+    bodies = [bytes([number]) * size for number, size in enumerate((1 << 20, 3, 300_000, 0, 70_000))]
+    sent = b"".join(
+        UPLOAD.replace(b"Index: 0", b"Index: %d" % number) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        for number, body in enumerate(bodies)
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        sending = threading.Thread(target=connection.sendall, args=(sent,))
+        sending.start()
+        received = b""
+        while received.count(b"HTTP/1.1 200") < len(bodies):
+            data = connection.recv(65536)
+            assert data
+            received += data
+        sending.join()
+    assert files_in(out) == {"uploaded_file.txt": b"".join(bodies)}
+
+
+def test_bodies_that_are_announced_otherwise(server: IndexCPServer, out: Path) -> None:
+    """A client may ask whether to go on, and need not say how long a body is."""
+    assert answers(server, UPLOAD + b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n", b"x" * 100_000) == [
+        b"100",
+        b"200",
+    ]
+    chunked = UPLOAD.replace(b"Index: 0", b"Index: 1") + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert answers(server, chunked + b"186a0\r\n" + b"y" * 100_000 + b"\r\n0\r\n\r\n") == [b"200"]
+    assert files_in(out) == {"uploaded_file.txt": b"x" * 100_000 + b"y" * 100_000}
+
+
+def test_many_bodies_at_once(server: IndexCPServer, out: Path) -> None:
+    """Bodies that drip in, more of them than there are threads, stop nobody."""
+    dripping = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+    for number, connection in enumerate(dripping):
+        connection.sendall(UPLOAD + b"X-File-Name: %d\r\nContent-Length: 1000\r\n\r\n" % number)
+    for _ in range(99):
+        for connection in dripping:
+            connection.sendall(b"x" * 10)
+    assert request(server.port, b"x" * 100_000, 0, "whole").status == 200
+    for connection in dripping:
+        connection.sendall(b"x" * 10)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        connection.close()
+    assert files_in(out) == {"whole": b"x" * 100_000, **{str(number): b"x" * 1000 for number in range(100)}}
+
+
+def test_closing_in_the_middle_of_a_body(out: Path) -> None:
+    """A server that is closed does not wait for ever for a body that goes on and on."""
+    server = IndexCPServer(out, 0, KEY)
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(UPLOAD + b"Content-Length: 60000000\r\n\r\nabc")
+        stop = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                while not stop.wait(0.01):
+                    connection.sendall(b"x" * 10_000)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        server.close()
+        stop.set()
+        dripping.join()
+    assert files_in(out) == {}
 
 
 def cut_off_after(server: IndexCPServer, sent: bytes, drip: bytes = b"") -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import http.client
 import os
 import socket
 from collections.abc import Iterator
@@ -265,6 +266,18 @@ def test_disk_that_fails(
     for index in (1, 2):
         assert upload.send(index).status == 200
     assert files_in(out) == {"f.bin": DATA}
+
+
+def test_answer_to_a_large_chunk_that_fails(server: IndexCPServer, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a body that cannot be stored is read, so that its client sees why, and the connection goes on."""
+    upload = Upload(server.port, os.urandom(3 << 20), 3 << 20)
+    headers = {**upload.head(0).headers(), "Authorization": f"Bearer {KEY}"}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with failing(monkeypatch, "pwrite", errno.ENOSPC):
+        assert request(server.port, upload.data, None, None, headers=headers, connection=connection).status == 507
+    assert request(server.port, upload.data, None, None, headers=headers, connection=connection).status == 200
+    connection.close()
+    assert files_in(out) == {"f.bin": upload.data}
 
 
 @pytest.mark.parametrize(("function", "error"), [("link", errno.EACCES), ("fsync", errno.EIO), ("unlink", errno.EROFS)])

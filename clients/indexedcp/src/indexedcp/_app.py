@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ._body import Disconnected, Refused
+from ._body import DRAINED, Disconnected, Refused
 from ._limits import Limits, Rate
 from ._output import Output
 from ._streams import Streams
@@ -25,8 +25,6 @@ from ._wire import COMPLETE, OPEN, SERVER, SERVER_VERSION, STATE, BadRequest, Ch
 
 _log: Final = logging.getLogger("indexedcp")
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DRAINED: Final = 8 * 1024 * 1024
-"""Bytes of a refused body that are read for the sake of a client which looks at the answer only after it has sent."""
 
 
 class Gate:
@@ -141,6 +139,6 @@ def _error(request: Request, refused: Refused) -> Response:
     headers = {SERVER: SERVER_VERSION}
     if refused.retry_after:
         headers["Retry-After"] = str(math.ceil(refused.retry_after))
-    if refused.hang_up or int(request.headers.get("content-length", "0")) > _DRAINED:
+    if refused.hang_up or int(request.headers.get("content-length", "0")) > DRAINED:
         headers["Connection"] = "close"
     return JSONResponse(refused.document, status_code=refused.status, headers=headers)

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ._names import another, twin_key
 
@@ -22,6 +22,13 @@ BLOCK: Final = 1024 * 1024
 """Bytes that are read at once where a file is read back."""
 
 _FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Hash(Protocol):
+    """A hash that can be added to."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Add data."""
 
 
 class Folder:
@@ -172,3 +179,14 @@ def read_pieces(descriptor: int, offset: int, length: int) -> Iterator[bytes]:
 def sync_data(descriptor: int) -> None:
     """Wait until what was written to a file is on disk."""
     (os.fdatasync if sys.platform == "linux" else os.fsync)(descriptor)
+
+
+def hash_range(digest: Hash, descriptor: int, offset: int, length: int) -> None:
+    """Add a part of a file to a hash; it ends early where the file does."""
+    block, end = memoryview(bytearray(min(BLOCK, length))), offset + length
+    while offset < end:
+        count = os.preadv(descriptor, [block[: end - offset]], offset)
+        if not count:
+            return
+        digest.update(block[:count])
+        offset += count

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-LAST_BYTES = "indexedcp.last_bytes"
-"""The extension of a request's scope that has what had arrived of its body, unread, when the client went away."""
+TAKE_OVER: Final = "indexedcp.take_over"
+"""The extension of a request's scope with a function to ``call``: it returns the :class:`Rest` of the body, to be read
+by who called it, or None where the body is to be received as messages."""
+_THREADS: Final = 32
+"""Bodies that come fast and files that are read or synced, at once."""
 
 
-def impatient_protocol(head_timeout: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol with a limit to the time that the head of a request may take.
+@dataclass(slots=True)
+class Rest:
+    """What is to come of a body.
 
-    Uvicorn has one for idle connections, but none for a client that sends its head byte by byte. It also drops what it
-    has received of a body when the client goes away, which here is kept: then it need not be sent again.
+    Attributes:
+        arrived: the body's beginning, which has been read.
+        descriptor: of the connection, for who takes over to read from, without waiting, and to close.
+        left: bytes that have not been read from it.
     """
 
-    class ImpatientProtocol(H11Protocol):
+    arrived: bytes
+    descriptor: int
+    left: int
+
+
+def direct_protocol(head_timeout: float) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol with bodies that can be read from their sockets, and a limit to the time of a head.
+
+    A body that goes through loop and parser is copied again and again, and what is on its way there is lost with the
+    process. So the loop stops reading behind a request's head, and whoever wants the body reads it from the socket to
+    where it goes. The parser is told nothing of that: when the answer is sent, the next request gets another one.
+
+    Uvicorn has a time limit for idle connections, but none for a client that sends its head byte by byte.
+    """
+
+    class DirectProtocol(H11Protocol):
         _deadline: asyncio.TimerHandle | None = None
+        _rest: Rest | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
             super().connection_made(transport)
@@ -36,9 +63,32 @@ def impatient_protocol(head_timeout: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._head_is_there()
-            if self.cycle is not None:
-                self.cycle.scope["extensions"] = {LAST_BYTES: {"body": bytes(self.cycle.body)}}
             super().connection_lost(exc)
+
+        def handle_events(self) -> None:
+            before = self.cycle
+            super().handle_events()
+            if self.cycle is not before and self.cycle.more_body and not self.cycle.response_complete:
+                self.flow.pause_reading()  # until the body is asked for
+                self.cycle.scope["extensions"] = {TAKE_OVER: {"call": self._take_over}}
+
+        def on_response_complete(self) -> None:
+            rest, self._rest = self._rest, None
+            if rest is not None and rest.left:
+                self.transport.close()
+            elif rest is not None:
+                self.conn = h11.Connection(h11.SERVER)
+            super().on_response_complete()
+
+        def _take_over(self) -> Rest | None:
+            cycle = self.cycle
+            length = next((value for name, value in self.headers if name == b"content-length"), None)
+            if length is None or not cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
+                return None
+            self.flow.pause_reading()
+            descriptor = os.dup(self.transport.get_extra_info("socket").fileno())
+            self._rest = Rest(bytes(cycle.body), descriptor, int(length) - len(cycle.body))
+            return self._rest
 
         def _await_head(self) -> None:
             if self._deadline is None:
@@ -53,7 +103,7 @@ def impatient_protocol(head_timeout: float) -> type[asyncio.Protocol]:
             if not self.transport.is_closing():
                 self.transport.close()
 
-    return ImpatientProtocol
+    return DirectProtocol
 
 
 class Running(uvicorn.Server):
@@ -64,5 +114,6 @@ class Running(uvicorn.Server):
         self._begun = begun
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "indexcp"))
         await super().startup(sockets)
         self._begun()

@@ -13,7 +13,7 @@ from types import TracebackType
 import uvicorn
 
 from ._app import Endpoints, Gate, make_app
-from ._http import Running, impatient_protocol
+from ._http import Running, direct_protocol
 from ._limits import Limits
 from ._output import Output
 from ._uploads import FilenameGenerator
@@ -145,7 +145,7 @@ class IndexCPServer:
         try:
             config = uvicorn.Config(
                 make_app(endpoints),
-                http=impatient_protocol(self.limits.head_timeout),
+                http=direct_protocol(self.limits.head_timeout),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from ._folder import Folder, read_pieces, sync_data, write_at
+from ._folder import Folder, hash_range, read_pieces, sync_data, write_at
 from ._wire import Whole
 
 _ENTRY: Final = struct.Struct("<32sQ")
@@ -107,8 +107,7 @@ class Part:
     def file_is_whole(self) -> bool:
         """Read the file back and compare its SHA-256."""
         whole = hashlib.sha256()
-        for piece in read_pieces(self.descriptor, 0, self.whole.layout.size):
-            whole.update(piece)
+        hash_range(whole, self.descriptor, 0, self.whole.layout.size)
         return whole.hexdigest() == self.whole.sha256
 
     async def is_intact(self) -> bool:
@@ -125,28 +124,26 @@ class Part:
 
     async def _hash_chunks(self) -> None:
         while self._hashed in self.received:
-            await asyncio.to_thread(self._hash_chunk, self._hashed)
-            self._hashed += 1
+            await asyncio.to_thread(self._hash_received)
 
-    def _hash_chunk(self, index: int) -> None:
-        layout, ahead = self.whole.layout, self._hash.copy()  # which a failure leaves as it was
-        for piece in read_pieces(self.descriptor, layout.start(index), layout.length(index)):
-            ahead.update(piece)
-        self._hash = ahead
+    def _hash_received(self) -> None:
+        layout = self.whole.layout
+        while self._hashed in self.received:
+            ahead = self._hash.copy()  # which a failure leaves as it was
+            hash_range(ahead, self.descriptor, layout.start(self._hashed), layout.length(self._hashed))
+            self._hash, self._hashed = ahead, self._hashed + 1
 
-    async def keep(self, index: int, digest: bytes, failures: int) -> None:
-        """Put a chunk whose data has been written and verified on disk.
+    async def keep(self, index: int, failures: int) -> None:
+        """Put a chunk whose data and hash have been written on disk.
 
         Args:
             index: which chunk.
-            digest: its SHA-256.
             failures: how many syncs had failed before the first byte of it was written.
 
         Raises:
             OSError: it is not on disk, and counts as not sent.
         """
         try:
-            await asyncio.to_thread(write_at, self.descriptor, digest, self._table(index))
             await self._sync.wait()
             if self.failures != failures:
                 raise OSError("a sync has failed while the chunk was written")
@@ -175,6 +172,10 @@ class Part:
         self.partial[index] = arrived
         write_at(self.descriptor, _LENGTH.pack(arrived), self._table(index) + 32)
 
+    def certify(self, index: int, digest: bytes) -> None:
+        """Note the hash of a chunk that is whole."""
+        write_at(self.descriptor, digest, self._table(index))
+
     def seal(self) -> None:
         """Take the table off and put the file on disk."""
         os.ftruncate(self.descriptor, self.whole.layout.size)
@@ -199,8 +200,7 @@ class Part:
 
     def _digest(self, index: int) -> bytes:
         layout, digest = self.whole.layout, hashlib.sha256()
-        for piece in read_pieces(self.descriptor, layout.start(index), layout.length(index)):
-            digest.update(piece)
+        hash_range(digest, self.descriptor, layout.start(index), layout.length(index))
         return digest.digest()
 
 
@@ -217,26 +217,45 @@ class ChunkWriter:
         self._part, self._index, self._arrived = part, index, skip
         self._start = part.whole.layout.start(index)
         self._hash = hashlib.sha256()
+        self._hashed = 0
         self.failures = part.failures
-        for piece in read_pieces(part.descriptor, self._start, skip):
-            self._hash.update(piece)
 
-    def write(self, data: bytes | bytearray) -> None:
-        """Write the next bytes of the body.
+    def write(self, data: bytes | memoryview) -> None:
+        """Write the next bytes of the body, and only then hash them: a process that dies has kept what it has written.
 
         Raises:
             OSError: they are not written, or those before may have been lost.
         """
+        self._check_failures()
+        write_at(self._part.descriptor, data, self._start + self._arrived)
+        self._part.note(self._index, self._arrived + len(data))
+        self._check_failures()  # one meanwhile has not taken back what is noted now
+        self._catch_up()
+        self._hash.update(data)
+        self._arrived = self._hashed = self._arrived + len(data)
+
+    def finish(self, sha256: str) -> bool:
+        """Note that the chunk is whole, if it is the one of this hash; say whether it is.
+
+        Raises:
+            OSError: the note is not written, or bytes before may have been lost.
+        """
+        self._check_failures()
+        self._catch_up()
+        if self._hash.hexdigest() != sha256:
+            return False
+        self._part.certify(self._index, self._hash.digest())
+        return True
+
+    def _check_failures(self) -> None:
         if self.failures != self._part.failures:
             raise OSError("a sync has failed while the chunk was written")
-        write_at(self._part.descriptor, data, self._start + self._arrived)
-        self._hash.update(data)
-        self._arrived += len(data)
-        self._part.note(self._index, self._arrived)
 
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the chunk so far."""
-        return self._hash.digest()
+    def _catch_up(self) -> None:
+        """Hash what had arrived with another body."""
+        if self._hashed < self._arrived:
+            hash_range(self._hash, self._part.descriptor, self._start, self._arrived)
+            self._hashed = self._arrived
 
 
 class SharedSync:

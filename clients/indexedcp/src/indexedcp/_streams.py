@@ -71,10 +71,14 @@ class Streams:
         descriptor = await asyncio.to_thread(self._output.hidden.create, name)
         try:
             digest, size = hashlib.sha256(), 0
-            async for piece in Body(request, self._limits.max_chunk_bytes, None, self._limits).pieces():
-                await asyncio.to_thread(write_at, descriptor, piece, size)
-                digest.update(piece)
-                size += len(piece)
+
+            def write(data: bytes | memoryview) -> None:
+                nonlocal size
+                write_at(descriptor, data, size)
+                digest.update(data)
+                size += len(data)
+
+            await Body(request, self._limits.max_chunk_bytes, None, self._limits).pour(write)
             if head.sha256 not in (None, digest.hexdigest()):
                 raise Refused(422, "Checksum mismatch", "the chunk is not what its SHA-256 says")
             await asyncio.to_thread(sync_data, descriptor)

@@ -249,25 +249,24 @@ class Uploads:
     async def _write(self, part: Part, head: ChunkHead, body: Body) -> None:
         if head.skip > part.partial.get(head.index, 0):
             raise Refused(409, "Bytes are missing", "the chunk goes on behind what has arrived of it")
-        writer = await asyncio.to_thread(ChunkWriter, part, head.index, head.skip)
+        assert head.sha256 is not None
+        writer = ChunkWriter(part, head.index, head.skip)
         try:
-            async for piece in body.pieces():
-                await asyncio.to_thread(writer.write, piece)
+            await body.pour(writer.write)
+            right = await asyncio.to_thread(writer.finish, head.sha256)
         except OSError:
             part.drop(head.index)
             raise
-        digest = writer.digest()
-        if digest.hex() != head.sha256:
+        if not right:
             await asyncio.to_thread(part.drop, head.index)
             raise Refused(422, "Checksum mismatch", "the chunk is not what its SHA-256 says")
-        await part.keep(head.index, digest, writer.failures)
+        await part.keep(head.index, writer.failures)
 
     async def _drain(self, live: _Live, head: ChunkHead, request: Request) -> None:
         """Read a chunk that is there already."""
         if live.part is not None and await asyncio.to_thread(live.part.digest_of, head.index) != head.sha256:
             raise Refused(409, "Another chunk", "the chunk of this index is there, and is another one")
-        async for _ in Body(request, self._limits.max_chunk_bytes, None, self._limits).pieces():
-            pass
+        await Body(request, self._limits.max_chunk_bytes, None, self._limits).pour(lambda data: None)
 
     # Publishing a file.
 
