@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -152,6 +154,21 @@ def answers(server: IndexCPServer, *parts: bytes) -> list[bytes]:
         while data := connection.recv(65536):
             received += data
     return re.findall(rb"HTTP/1.1 (\d+)", received)
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_answers_do_not_wait(out: Path, monkeypatch: pytest.MonkeyPatch, loop: str) -> None:
+    """No answer waits for the client's delayed acknowledgement (40 ms) of its first half, whatever the event loop."""
+    if loop == "asyncio":
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    with IndexCPServer(out, 0, KEY) as server:
+        server.start()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        started = time.monotonic()
+        for _ in range(50):
+            request(server.port, None, method="GET", path="/upload/status?id=none", connection=connection)
+        assert time.monotonic() - started < 50 * 0.02
+        connection.close()
 
 
 def test_requests_behind_one_another(server: IndexCPServer, out: Path) -> None:

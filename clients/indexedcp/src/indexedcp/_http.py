@@ -52,6 +52,8 @@ def direct_protocol(head_timeout: float) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
             super().connection_made(transport)
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # which asyncio leaves out at times
             self._await_head()
 
         def data_received(self, data: bytes) -> None:
