@@ -31,13 +31,14 @@ func (x *Exchange) compose() {
 		path = i.url.Absolute()
 		x.forwarded(&m)
 	}
+	h.composed = prepared.compose(&m)
 	h.head = message.Request{
 		Method:    i.method,
 		Scheme:    i.url.Scheme,
 		Authority: authority,
 		Path:      path,
 		Absolute:  h.route.Forward,
-		Fields:    prepared.fields(&m),
+		Fields:    h.composed.fields,
 		HasBody:   i.hasBody,
 		Length:    i.length,
 	}

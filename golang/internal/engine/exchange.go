@@ -61,6 +61,7 @@ type hop struct {
 	route     transport.Origin
 	stream    message.Stream
 	conn      *message.Connection
+	composed  *composed
 	head      message.Request
 	retried   bool
 	began     time.Time

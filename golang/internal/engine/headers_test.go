@@ -357,7 +357,7 @@ func TestForwardedRequestsShareNoFields(t *testing.T) {
 	for i, forwarded := range []bool{false, true, false, true} {
 		m := merge{layout: p.layout, proxyConnection: forwarded}
 		m.values[host] = "a.example"
-		if fields := p.fields(&m); fields.Has("Proxy-Connection") != forwarded || fields.Has("Connection") == forwarded {
+		if fields := p.compose(&m).fields; fields.Has("Proxy-Connection") != forwarded || fields.Has("Connection") == forwarded {
 			t.Errorf("request %d: %v", i, fields)
 		}
 	}

@@ -176,20 +176,25 @@ type prepared struct {
 type composed struct {
 	authority string
 	fields    message.Fields
+	told      envelope.Pairs // the fields: the response tells them
 }
 
-// fields returns those of a merge over this layout.
-func (p *prepared) fields(m *merge) message.Fields {
+// compose returns the fields of a merge over this layout.
+func (p *prepared) compose(m *merge) *composed {
 	authority := m.values[host]
 	if !m.saysNothing() {
-		return m.fields()
+		return compose(authority, m.fields())
 	}
 	if latest := p.latest.Load(); latest != nil && latest.authority == authority {
-		return latest.fields
+		return latest
 	}
-	made := &composed{authority, m.fields()}
+	made := compose(authority, m.fields())
 	p.latest.Store(made)
-	return made.fields
+	return made
+}
+
+func compose(authority string, fields message.Fields) *composed {
+	return &composed{authority, fields, envelope.PairsOf(fields)}
 }
 
 // layoutFor returns the layout of a request; it is made once.

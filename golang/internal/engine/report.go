@@ -15,7 +15,7 @@ func (x *Exchange) report(head *message.Response) {
 	i, h, r := &x.intent, &x.hop, &x.response
 	r.Status, r.Reason, r.Version = head.Status, head.Reason, head.Version
 	r.URL, r.Method = i.url.String(), i.method
-	r.Headers, r.Sent = head.Fields, h.head.Fields
+	r.Headers, r.Sent = head.Fields, h.composed.told
 	r.Cookies = x.jar.Receive(x.place(), head.Fields)
 	r.Connection = x.session.known.describe(h.conn)
 	setUp := h.conn.DNS + h.conn.Connect + h.conn.Handshake

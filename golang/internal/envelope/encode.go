@@ -190,12 +190,28 @@ func (w *mapWriter) pairs(name string, fields message.Fields) {
 		return
 	}
 	w.key(name)
-	w.b = msgp.AppendArrayHeader(w.b, uint32(len(fields)))
-	for i := range fields {
-		w.b = msgp.AppendArrayHeader(w.b, 2)
-		w.b = appendText(w.b, fields[i].Name)
-		w.b = appendText(w.b, fields[i].Value)
+	w.b = appendPairs(w.b, fields)
+}
+
+// Pairs are fields as messages tell them, ready to be told many times.
+type Pairs []byte
+
+// PairsOf writes fields; none are nil.
+func PairsOf(fields message.Fields) Pairs {
+	if len(fields) == 0 {
+		return nil
 	}
+	return appendPairs(nil, fields)
+}
+
+func appendPairs(b []byte, fields message.Fields) []byte {
+	b = msgp.AppendArrayHeader(b, uint32(len(fields)))
+	for i := range fields {
+		b = msgp.AppendArrayHeader(b, 2)
+		b = appendText(b, fields[i].Name)
+		b = appendText(b, fields[i].Value)
+	}
+	return b
 }
 
 func (w *mapWriter) changes(name string, changes []HeaderChange) {
@@ -244,7 +260,10 @@ func (w *mapWriter) response(r *Response) {
 	w.text("url", r.URL)
 	w.text("method", r.Method)
 	w.pairs("headers", r.Headers)
-	w.pairs("sent", r.Sent)
+	if len(r.Sent) > 0 {
+		w.key("sent")
+		w.b = append(w.b, r.Sent...)
+	}
 	if len(r.Cookies) > 0 {
 		w.cookies("cookies", r.Cookies)
 	}

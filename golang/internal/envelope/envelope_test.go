@@ -149,7 +149,7 @@ var fromCore = []struct {
 	{"response with everything", &Response{
 		Status: 302, Reason: "Found", Version: "HTTP/2", URL: "https://example.org/b#c", Method: "GET",
 		Headers: message.Fields{{Name: "set-cookie", Value: "a="}, {Name: "latin", Value: "caf\xe9"}, {Name: "set-cookie", Value: "ü"}},
-		Sent:    message.Fields{{Name: "Host", Value: "example.org"}},
+		Sent:    PairsOf(message.Fields{{Name: "Host", Value: "example.org"}}),
 		Cookies: []Cookie{everyCookie},
 		History: []Response{{Status: 301, Version: "HTTP/2", URL: "https://example.org/a", Method: "POST"}},
 		Redirect: &Redirect{

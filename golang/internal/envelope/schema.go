@@ -182,7 +182,7 @@ type Response struct {
 	URL        string         // of this hop, without userinfo, with the fragment
 	Method     string         // of this hop
 	Headers    message.Fields // of the response
-	Sent       message.Fields // of the request, as it left
+	Sent       Pairs          // fields of the request, as it left
 	Cookies    []Cookie       // those this response set and the jar took
 	History    []Response     // earlier hops, first to last
 	Redirect   *Redirect      // the prepared next request, when left to the driver
