@@ -266,11 +266,12 @@ def _capture_any(address: str, output: str, idle: float) -> Profile:
     """Wait for clients until they have sent everything, are silent, or Ctrl-C; then return what they imply."""
     name = "captured" if output == "-" else Path(output).stem
     with CaptureServer(address) as server:
-        click.echo(f"listening on {server.url}; {server.start_page} makes a browser send everything", err=True)
-        with _progress("waiting for requests; Ctrl-C ends it"), _ending_with_enough(server):
-            server.document(requests=1, timeout=YEAR)
-            while not _is_done(server, idle):
-                pass
+        with _ending_with_enough(server):
+            click.echo(f"listening on {server.url}; {server.start_page} makes a browser send everything", err=True)
+            with _progress("waiting for requests; Ctrl-C ends it"):
+                server.document(requests=1, timeout=YEAR)
+                while not _is_done(server, idle):
+                    pass
         return server.profile(name)
 
 
