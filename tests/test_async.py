@@ -64,6 +64,38 @@ def test_many_tasks_share_a_session(run: Run, transport: str, ca_file: str) -> N
     assert [response.json()["url"].rpartition("/")[2] for response in run(main())] == [str(n) for n in range(60)]
 
 
+def test_requests_of_every_kind_share_connections(transport: str, ca_file: str) -> None:
+    """With a body and without, short and long, streamed, slow, cancelled: each goes on by itself beside the others."""
+
+    async def get(client: AsyncCycleTLS, n: int) -> bool:
+        return bool((await client.get(f"{transport}/anything/{n}")).json()["url"].endswith(f"/{n}"))
+
+    async def post(client: AsyncCycleTLS, n: int) -> bool:
+        return bool((await client.post(f"{transport}/post", json={"n": n})).json()["json"] == {"n": n})
+
+    async def long(client: AsyncCycleTLS, n: int) -> bool:
+        return len((await client.get(f"{transport}/bytes/{90_000 + n}")).content) == 90_000 + n
+
+    async def streamed(client: AsyncCycleTLS, n: int) -> bool:
+        async with client.stream("GET", f"{transport}/bytes/{50_000 + n}") as response:
+            return sum([len(piece) async for piece in response.iter_bytes(7000)]) == 50_000 + n
+
+    async def cancelled(client: AsyncCycleTLS, n: int) -> bool:
+        try:
+            await asyncio.wait_for(client.get(f"{transport}/delay/1"), 0.001 * n)
+        except asyncio.TimeoutError:
+            return True
+        return False
+
+    async def main() -> None:
+        async with AsyncCycleTLS(verify=ca_file) as client:
+            for _ in range(2):
+                kinds = [get, post, long, streamed, cancelled, get]
+                assert all(await asyncio.gather(*(kind(client, n) for n in range(5) for kind in kinds)))
+
+    asyncio.run(main())
+
+
 def test_a_body_that_is_not_small_arrives_whole(transport: str, ca_file: str) -> None:
     """Of known and of unknown length."""
 
@@ -316,6 +348,8 @@ def test_cancels_leave_nothing_behind(httpbin: str) -> None:
 
 def test_a_loop_that_is_gone_leaves_nothing_behind(httpbin: str) -> None:
     """Nobody closed the client, nor waited for its last request."""
+    with cycletls.CycleTLS() as client:
+        client.get(f"{httpbin}/get")  # the sidecar, where there is one, is to stay
     before = held()
 
     async def main() -> None:
