@@ -64,6 +64,7 @@ type hop struct {
 	composed  *composed
 	head      message.Request
 	retried   bool
+	stale     error // why it is to be retried
 	began     time.Time
 	opened    time.Time
 	sent      time.Time
@@ -201,13 +202,17 @@ func (x *Exchange) uploaded(err error) error {
 	return x.fail(err)
 }
 
-// Reply returns the head of the final response, redirects followed.
+// Reply returns the head of the final response, redirects followed. A guest's, which
+// does not wait (wait.NewGuest), returns an error of wait.IsLater before anything that
+// would, and goes on when it is called again; Read likewise.
 func (x *Exchange) Reply() (*envelope.Response, error) {
 	for !x.answered {
 		if x.failed != nil {
 			return nil, x.failed
 		}
-		if err := x.advance(); err != nil {
+		if err := x.advance(); wait.IsLater(err) {
+			return nil, err
+		} else if err != nil {
 			return nil, x.fail(err)
 		}
 	}
@@ -223,6 +228,9 @@ func (x *Exchange) advance() error {
 	})
 	if err != nil {
 		return err
+	}
+	if x.ctx.Never() && isRedirect(head.Status) {
+		return wait.ErrMustStay // it may need a connection
 	}
 	x.report(head)
 	if x.request.WebSocket != nil {
@@ -299,12 +307,28 @@ func (x *Exchange) Read(p []byte) (n int, err error) {
 	if x.hop.stream == nil {
 		return 0, io.EOF
 	}
-	if x.reader != nil {
-		n, err = x.reader.Read(p)
-	} else {
+	if x.reader == nil {
 		n, err = x.hop.stream.Read(p)
+	} else if err = x.mayDecode(); err == nil {
+		n, err = x.reader.Read(p)
+	}
+	if wait.IsLater(err) {
+		return n, err
 	}
 	return x.took(n, err)
+}
+
+// mayDecode returns an error of wait.IsLater where the decoder, which cannot stop in
+// the middle, might have to wait.
+func (x *Exchange) mayDecode() error {
+	if !x.ctx.Never() {
+		return nil
+	}
+	whole, err := x.hop.stream.Whole()
+	if err == nil && !whole {
+		return wait.ErrMustStay
+	}
+	return err
 }
 
 // ReadNow is Read of what is there already: wait.ErrWouldBlock where that is

@@ -135,6 +135,8 @@ func (s *wireStream) Read(p []byte) (int, error) {
 
 func (s *wireStream) ReadNow([]byte) (int, error) { return 0, wait.ErrWouldBlock }
 
+func (s *wireStream) Whole() (bool, error) { return true, nil }
+
 func (s *wireStream) Trailers() message.Fields   { return s.reply.trailers }
 func (s *wireStream) Delivery() message.Delivery { return s.reply.delivery }
 

@@ -6,23 +6,34 @@ import (
 
 	"github.com/cycletls/cycletls/golang/internal/http2"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // send opens a stream and sends what is there of the request.
 func (x *Exchange) send() error {
 	err := x.attempt(false)
-	if x.mayRetry(err) {
-		return x.retry(err)
+	switch {
+	case !x.mayRetry(err):
+		return err
+	case x.ctx.Never():
+		x.hop.stale = err
+		return nil
 	}
-	return err
+	return x.retry(err)
 }
 
 // try does a step of an exchange, and should that show that the connection was
 // stale, everything up to it and the step again on a fresh one.
 func (x *Exchange) try(step func() error) error {
-	err := step()
-	if !x.mayRetry(err) {
+	err := x.hop.stale // of a guest's first attempt
+	if err == nil {
+		err = step()
+	}
+	switch {
+	case !x.mayRetry(err):
 		return err
+	case x.ctx.Never(): // the step fails alike for who waits
+		return wait.ErrMustStay
 	}
 	if err := x.retry(err); err != nil {
 		return err
@@ -34,7 +45,7 @@ func (x *Exchange) try(step func() error) error {
 // stream, which says nothing against its connection.
 func (x *Exchange) retry(after error) error {
 	var refused *message.ResetError
-	x.hop.retried = true
+	x.hop.retried, x.hop.stale = true, nil
 	x.hop.delivered = x.hop.stream.Delivery()
 	x.hop.stream.Close()
 	return x.attempt(!errors.As(after, &refused))

@@ -36,6 +36,21 @@ func newBody(in *input, how framing, length, limit int64) body {
 // complete reports whether nothing of the message is still to come.
 func (b *body) complete() bool { return b.err == io.EOF }
 
+// whole reports whether all that is left of the body is in the buffer, and whether
+// it would have room there.
+func (b *body) whole() (whole, room bool) {
+	here := int64(b.in.buffered())
+	switch {
+	case b.err != nil:
+		return true, true
+	case b.framing == counted:
+		return b.left <= here, b.left <= bufferSize
+	case b.framing == chunked:
+		return b.chunksBuffered(), here < bufferSize
+	}
+	return false, false
+}
+
 // read is io.Reader's. io.EOF means that the framing says so.
 func (b *body) read(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
@@ -50,24 +65,26 @@ func (b *body) read(p []byte) (int, error) {
 	return 0, b.err
 }
 
-// readNow is read where nothing is waited for. Lines are begun only when they are
-// there whole: what was parsed of one is not kept.
+// readNow is read where nothing is waited for. What is between two chunks is begun
+// only when it is there whole: what was parsed of a line is not kept.
 func (b *body) readNow(p []byte) (int, error) {
 	if b.err != nil || len(p) == 0 {
 		return 0, b.err
 	}
-	if b.framing == chunked && b.left == 0 && !b.chunkBuffered() {
-		if b.in.fill() != nil || !b.chunkBuffered() {
-			return 0, wait.ErrWouldBlock // read finds what else there is
+	for b.framing == chunked && b.left == 0 && !b.nextBuffered() {
+		if err := b.in.fill(); wait.IsLater(err) {
+			return 0, err
+		} else if err != nil {
+			break // what it means, next tells
 		}
 	}
 	n, err := b.next(p)
 	b.received += int64(n)
 	switch {
-	case err == wait.ErrWouldBlock && n == 0:
-		return 0, err
-	case err != wait.ErrWouldBlock:
+	case !wait.IsLater(err):
 		b.err = b.verdict(err)
+	case n == 0:
+		return 0, err
 	}
 	if n > 0 {
 		return n, nil

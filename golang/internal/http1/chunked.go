@@ -43,6 +43,62 @@ func (b *body) chunkBuffered() bool {
 	return len(data) > 2 && data[2] != '0' && bytes.IndexByte(data[2:], '\n') >= 0
 }
 
+// chunksBuffered reports whether all chunks to come are there, and the trailers.
+func (b *body) chunksBuffered() bool {
+	data, left, begun := b.in.buf[b.in.r:b.in.w], b.left, b.begun
+	for {
+		if int64(len(data)) < left {
+			return false
+		}
+		data = data[left:]
+		if begun {
+			data = data[min(len(data), len("\r\n")):]
+		}
+		line, rest, ended := bytes.Cut(data, []byte("\n"))
+		if !ended {
+			return false
+		}
+		size, _, err := parseChunkLine(bytes.TrimSuffix(line, []byte("\r")))
+		if err != nil {
+			return true // Read will not wait to find that
+		}
+		if size == 0 {
+			return sectionEnds(rest)
+		}
+		data, left, begun = rest, size, true
+	}
+}
+
+// nextBuffered reports whether nextChunk need not read: the next chunk can begin, or
+// the message end with all its trailers, or it is too long to be one.
+func (b *body) nextBuffered() bool {
+	data := b.in.buf[b.in.r:b.in.w]
+	if b.begun {
+		data = data[min(len(data), len("\r\n")):]
+	}
+	line, rest, ended := bytes.Cut(data, []byte("\n"))
+	if !ended {
+		return len(line) > maxChunkLine
+	}
+	size, _, err := parseChunkLine(bytes.TrimSuffix(line, []byte("\r")))
+	return err != nil || size > 0 || int64(len(rest)) > b.limit || sectionEnds(rest)
+}
+
+// sectionEnds reports whether a trailer section is there as a whole, or so much of it
+// that what is wrong with it shows.
+func sectionEnds(data []byte) bool {
+	for {
+		line, rest, ended := bytes.Cut(data, []byte("\n"))
+		switch {
+		case !ended:
+			return false
+		case len(line) <= 1 || line[len(line)-1] != '\r':
+			return true
+		}
+		data = rest
+	}
+}
+
 // nextChunk reads up to the data of a chunk. After the last one it reads the
 // trailers and returns errEnd.
 func (b *body) nextChunk() error {

@@ -287,3 +287,18 @@ func readBy(stream message.Stream, size int) (content []byte, err error) {
 		}
 	}
 }
+
+// TestChunkedBodyIsWholeWithItsLastByte: a decoder that began sooner would wait.
+func TestChunkedBodyIsWholeWithItsLastByte(t *testing.T) {
+	data := strings.Repeat("0123456789\r\n0\r\n\r\n", 20)
+	plain := encodeChunks(data, 1, 9, 30, 90)
+	for _, sent := range []string{plain, strings.TrimSuffix(plain, "\r\n") + "Trailer: x\r\nOther: y\r\n\r\n", encodeChunks("")} {
+		for size := range len(sent) + 1 {
+			in := input{buf: []byte(sent), w: size}
+			b := newBody(&in, chunked, message.UnknownLength, 1<<16)
+			if whole := b.chunksBuffered(); whole != (size == len(sent)) {
+				t.Fatalf("%d of %d bytes: whole is %t", size, len(sent), whole)
+			}
+		}
+	}
+}

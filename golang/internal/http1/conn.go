@@ -104,7 +104,10 @@ func (c *Conn) release(reusable bool) error {
 	c.detach()
 	c.busy = false
 	var err error
-	if !reusable {
+	if reusable {
+		c.bindRead(nil)
+		c.raw.SetWriteContext(nil)
+	} else {
 		err = c.Close()
 	}
 	if c.onIdle != nil {

@@ -59,14 +59,43 @@ func (s *stream) write(p []byte) (int, error) {
 	if s.over != nil {
 		return 0, s.over
 	}
+	if s.unsent != nil {
+		s.unsent = append(s.unsent, p...)
+		return len(p), nil
+	}
+	n, err := s.push(p)
+	if err == wait.ErrWouldBlock {
+		s.unsent = append([]byte{}, p[n:]...)
+		return len(p), nil
+	}
+	return n, err
+}
+
+// push writes to the connection.
+func (s *stream) push(p []byte) (int, error) {
 	n, err := s.conn.raw.Write(p)
-	if n > 0 {
+	if n > 0 || err == nil {
 		s.delivery = message.Sent
 	}
-	if err != nil {
+	if err != nil && err != wait.ErrWouldBlock {
 		s.over = s.writeError(err)
+		err = s.over
 	}
-	return n, s.over
+	return n, err
+}
+
+// sendRest sends what could not leave at once. A guest leaves that to who waits: there
+// is a limit for it.
+func (s *stream) sendRest() error {
+	switch {
+	case s.unsent == nil || s.over != nil:
+		return s.over
+	case s.ctx.Never():
+		return wait.ErrMustStay
+	}
+	_, err := s.push(s.unsent)
+	s.unsent = nil
+	return err
 }
 
 // writeError tells what a failed write means. A server that refuses a body

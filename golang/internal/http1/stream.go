@@ -21,6 +21,11 @@ type stream struct {
 	complete bool  // the request is, on this side
 	over     error // why no more of it can be sent; ErrAnswered when the server refuses it
 
+	// unsent is what could not leave without waiting, which a guest does not do; nil:
+	// nothing, empty: what the layer beneath keeps.
+	unsent []byte
+
+	looked        bool // for a response
 	informational int
 	response      message.Response
 	head          *message.Response // &response when it has come
@@ -130,12 +135,28 @@ func (s *stream) ReadHead() (*message.Response, error) {
 	if err := unlessAnswered(s.flush()); err != nil {
 		return nil, err
 	}
+	if err := unlessAnswered(s.sendRest()); err != nil {
+		return nil, err
+	}
+	if s.attend() {
+		return nil, wait.ErrWouldBlock
+	}
 	for s.head == nil {
 		if _, err := s.readHead(); err != nil {
 			return nil, s.headError(err)
 		}
 	}
 	return s.head, nil
+}
+
+// attend saves a guest the look for a response that cannot be there yet.
+func (s *stream) attend() bool {
+	if s.looked || !s.ctx.Never() {
+		return false
+	}
+	s.looked = true
+	attender, ok := s.conn.raw.(wait.Attender)
+	return ok && s.ctx.Hall() != nil && attender.Attend(s.ctx)
 }
 
 // readHead reads one head and returns its status. An informational one is
@@ -204,6 +225,8 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	case s.head == nil:
 		return 0, errors.New("http1: Read before ReadHead")
+	case s.ctx.Never():
+		return s.body.readNow(p)
 	}
 	return s.body.read(p)
 }
@@ -216,6 +239,24 @@ func (s *stream) ReadNow(p []byte) (int, error) {
 	s.conn.bindRead(wait.Now)
 	defer s.conn.bindRead(s.ctx)
 	return s.body.readNow(p)
+}
+
+// Whole implements message.Stream.
+func (s *stream) Whole() (bool, error) {
+	if s.conn == nil || s.head == nil {
+		return false, nil
+	}
+	for {
+		whole, more := s.body.whole()
+		if whole || !more || !s.ctx.Never() {
+			return whole, nil
+		}
+		if err := s.conn.in.fill(); wait.IsLater(err) {
+			return false, err
+		} else if err != nil {
+			return false, nil // what it means, Read tells
+		}
+	}
 }
 
 // Trailers implements message.Stream.
@@ -249,7 +290,7 @@ func (s *stream) reusable() bool {
 		return false
 	case s.delivery == message.Unsent:
 		return !s.conn.in.heard
-	case !s.complete || s.head == nil || !s.persistent:
+	case !s.complete || s.unsent != nil || s.head == nil || !s.persistent:
 		return false
 	}
 	s.drain()

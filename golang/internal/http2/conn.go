@@ -54,6 +54,7 @@ type Conn struct {
 
 	writer
 	reader
+	attendance
 }
 
 var _ message.Opener = (*Conn)(nil)
@@ -138,6 +139,9 @@ func (c *Conn) open(ctx *wait.Context) *Stream {
 // awaitSlot waits until a slot may be free. A server may allow none for a while,
 // and then nobody else reads what allows one.
 func (c *Conn) awaitSlot(ctx *wait.Context) error {
+	if ctx.Never() {
+		return wait.ErrWouldBlock
+	}
 	ready := make(chan struct{})
 	c.openers = append(c.openers, ready)
 	until, why := ctx.Until(wait.Pool)

@@ -24,6 +24,11 @@ type waiter struct {
 	ctx  *wait.Context
 	need need // while it waits
 	bell wait.Bell
+
+	// Of a guest: see glance.
+	left  bool // it has left word
+	until time.Time
+	why   *wait.TimeoutError
 }
 
 // satisfied reports whether it has what it waits for.
@@ -65,14 +70,13 @@ func (c *Conn) sated() bool {
 // await returns when the stream has what it needs, or with why its exchange
 // must end; c.mu is held, but not while it waits.
 func (w *waiter) await(n need, phase wait.Phase) error {
+	again := w.s.c.dismiss(w)
 	if w.s.has(n) {
+		w.s.c.abdicate(w)
 		return nil
 	}
 	if w.ctx.Never() {
-		if w.s.c.look(); w.s.has(n) {
-			return nil
-		}
-		return wait.ErrWouldBlock
+		return w.glance(n, again)
 	}
 	until, why := w.ctx.Until(phase)
 	return w.awaitUntil(n, phase, until, why)
@@ -109,7 +113,7 @@ func (w *waiter) awaitUntil(n need, phase wait.Phase, until time.Time, why *wait
 
 // lead reads for all until w has what it needs.
 func (c *Conn) lead(w *waiter, whole bool, until time.Time, why *wait.TimeoutError) error {
-	c.leading, c.leader = true, w
+	c.leading, c.leader, c.attended = true, w, false
 	if c.heir == w {
 		c.heir = nil
 	}
@@ -142,10 +146,18 @@ func (c *Conn) handOver() {
 	c.appoint()
 }
 
+// appoint wakes who is to lead next: one who waits by itself, where a hall attends to
+// the guests.
 func (c *Conn) appoint() {
-	if c.heir == nil && len(c.waiting) > 0 {
-		c.heir = c.waiting[0]
-		c.rouse(c.heir)
+	if c.heir != nil {
+		return
+	}
+	for _, w := range c.waiting {
+		if !w.left || !c.attended {
+			c.heir = w
+			c.rouse(w)
+			return
+		}
 	}
 }
 
@@ -174,19 +186,31 @@ func (c *Conn) fill(ctx *wait.Context) error {
 }
 
 // look digests what is there without waiting, unless somebody reads anyway.
-func (c *Conn) look() {
+func (c *Conn) look() { _ = c.lookFor(nil, wait.Now) }
+
+// lookFor is look that puts what it can into the memory of who looks. ctx never
+// waits; what comes back is why it ended, nil where there may be more.
+func (c *Conn) lookFor(w *waiter, ctx *wait.Context) error {
 	if c.leading || c.err != nil {
-		return
+		return nil
 	}
-	c.leading = true
+	c.leading, c.leader, c.attended, c.missed = true, w, false, false
+	if c.heir == w {
+		c.heir = nil
+	}
 	defer c.handOver()
 	for range lookReads {
 		c.digest()
-		if c.err != nil || c.fill(wait.Now) != nil {
-			return
+		if c.err != nil || c.sated() {
+			return nil
+		}
+		if err := c.fill(ctx); err != nil {
+			c.attended = err == wait.ErrWouldBlock && ctx.Hall() != nil && !c.missed
+			return err
 		}
 	}
 	c.digest()
+	return nil
 }
 
 // lookReads bounds a look: a peer can send faster than we digest.

@@ -72,6 +72,10 @@ func (s *Stream) flushHead(end bool) error {
 		if err := s.sendHead(end); err != nil {
 			return err
 		}
+		s.c.postpone(s.reading.ctx)
+	}
+	if s.c.postponed && s.reading.ctx.Never() {
+		return nil
 	}
 	return s.c.flush(s.reading.ctx)
 }
@@ -102,6 +106,9 @@ func (s *Stream) ReadHead() (*message.Response, error) {
 	defer s.c.unlock()
 	if err := s.flushHead(false); err != nil {
 		return nil, err
+	}
+	if s.reading.ctx.Never() && s.c.leading && s.c.pending() {
+		return nil, wait.ErrMustStay // who leads waits for something else
 	}
 	if err := s.reading.await(needHead, wait.Read); err != nil {
 		return nil, err
@@ -153,6 +160,7 @@ func (s *Stream) ReadNow(p []byte) (int, error) {
 	}
 	if !s.has(needBody) {
 		s.c.look()
+		_ = s.c.flush(wait.Now)
 	}
 	switch {
 	case s.queue.len() > 0:
@@ -163,6 +171,13 @@ func (s *Stream) ReadNow(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return 0, wait.ErrWouldBlock
+}
+
+// Whole implements message.Stream.
+func (s *Stream) Whole() (bool, error) {
+	s.c.mu.Lock()
+	defer s.c.unlock()
+	return s.remoteClosed || s.err != nil, nil
 }
 
 func (s *Stream) readQueue(p []byte) int {
@@ -211,6 +226,8 @@ func (s *Stream) close() (idle, usable bool) {
 		return false, false
 	}
 	s.closed = true
+	c.dismiss(&s.reading)
+	c.abdicate(&s.reading)
 	if s.both {
 		s.hangUp()
 	}

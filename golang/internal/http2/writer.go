@@ -119,6 +119,14 @@ func (c *Conn) send(ctx *wait.Context) error {
 // write sends a batch that begins at base, cut where it is to be; c.mu is not held,
 // and others only append to cuts.
 func (c *Conn) write(batch []byte, base uint64, cuts []uint64) (n int, err error) {
+	g, ok := c.nc.(wait.Gatherer)
+	if !ok || len(cuts) == 0 || int(cuts[0]-base) >= len(batch) {
+		return c.writeCut(batch, base, cuts)
+	}
+	return g.Gather(func() (int, error) { return c.writeCut(batch, base, cuts) })
+}
+
+func (c *Conn) writeCut(batch []byte, base uint64, cuts []uint64) (n int, err error) {
 	for _, place := range cuts {
 		end := int(place - base)
 		if end >= len(batch) {

@@ -23,9 +23,16 @@ const mostIdle = 256
 // piece is work for one of the crew.
 type piece struct {
 	operation
-	work   Work
-	ticket uint64
-	post   func(Completion)
+	work     Work
+	incoming any // the message in it, once that is decoded
+	ticket   uint64
+	post     func(Completion)
+	done     Completion
+
+	queue  *queue    // whose hall it was begun from: see queue.begin
+	x      *exchange // what it was begun on there
+	filled int       // of work.Buffer
+	over   bool      // it was told of
 }
 
 // NewCrew returns one that has nothing to do yet.
@@ -61,17 +68,25 @@ func (o *operation) end(cause error) {
 // Do has a verb done and returns the ticket of its Completion, which post is given;
 // Library.Cancel takes it, too. 0 means that the crew is closed.
 func (c *Crew) Do(work Work, post func(Completion)) (ticket uint64) {
-	p := &piece{operation: operation{crew: c}, work: work, post: post}
-	idle, ok := c.begin(p)
-	if !ok {
+	p := c.piece(work, post)
+	if !c.admit(p) {
 		return 0
 	}
-	if idle != nil {
+	c.hand(p)
+	return p.ticket
+}
+
+func (c *Crew) piece(work Work, post func(Completion)) *piece {
+	return &piece{operation: operation{crew: c}, work: work, post: post}
+}
+
+// hand gives a piece of work to somebody.
+func (c *Crew) hand(p *piece) {
+	if idle := c.wake(); idle != nil {
 		idle <- p
 	} else {
 		go c.labour(p)
 	}
-	return p.ticket
 }
 
 // labour does a piece of work, and those that it is handed over while it is idle:
@@ -90,26 +105,40 @@ func (c *Crew) labour(p *piece) {
 
 func (c *Crew) do(p *piece) {
 	defer fault.Survive()
-	done := c.library.do(&p.operation, p.work)
-	done.Ticket = p.ticket
-	c.library.handles.remove(p.ticket)
-	p.post(done)
+	c.library.do(p)
+	c.tell(p)
 }
 
-// begin counts one more piece, and returns who is idle to do it, nil where nobody
-// is. False means that the crew is closed.
-func (c *Crew) begin(p *piece) (idle chan *piece, ok bool) {
+// tell posts what came of a piece of work.
+func (c *Crew) tell(p *piece) {
+	p.done.Ticket = p.ticket
+	if p.done.Body != nil {
+		p.done.Body = p.done.Body[:p.done.Reply.Filled]
+	}
+	c.library.handles.remove(p.ticket)
+	p.post(p.done)
+}
+
+// admit counts one more piece. False means that the crew is closed.
+func (c *Crew) admit(p *piece) bool {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	if c.closed {
-		return nil, false
+		return false
 	}
 	c.running.Add(1)
 	p.ticket = c.library.handles.add(&p.operation)
+	return true
+}
+
+// wake returns who is idle, nil where nobody is.
+func (c *Crew) wake() (idle chan *piece) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
 	if last := len(c.idle) - 1; last >= 0 {
 		idle, c.idle = c.idle[last], c.idle[:last]
 	}
-	return idle, true
+	return idle
 }
 
 // rest counts one less, and reports whether who did it is to wait for more.
@@ -125,7 +154,10 @@ func (c *Crew) rest(next chan *piece) bool {
 }
 
 // Close ends all operations and waits for that.
-func (c *Crew) Close() {
+func (c *Crew) Close() { c.close(func() {}) }
+
+// close calls ended when all operations are to end, and before it waits for that.
+func (c *Crew) close(ended func()) {
 	c.gate.Lock()
 	c.closed = true
 	for _, idle := range c.idle {
@@ -138,5 +170,6 @@ func (c *Crew) Close() {
 			o.end(wait.ErrCancelled)
 		}
 	})
+	ended()
 	c.running.Wait()
 }

@@ -24,20 +24,31 @@ type exchange struct {
 	streamed  bool    // Read returns what is there
 	delivered int64   // bytes of the body the host has
 	probe     [1]byte // nothing fits the end of a body of known length
+
+	begun  bool   // there is room for the body that comes along, and
+	buffer []byte // this much of it
+	filled int
+	work   *piece // what is done on it from a hall
 }
 
 // host is who waits for a verb: a thread of the host's, or nobody.
 type host struct {
 	signals   func() bool // runs the handlers of signals; nil: not on this thread
 	operation *operation  // where nobody waits
+	hall      *wait.Hall  // where it is to wait; nil: in a goroutine
 }
 
 // context returns what an exchange obeys that begins for this host.
-func (h host) context(limits wait.Limits) *wait.Context {
-	if h.operation == nil {
+func (h host) context(limits wait.Limits, guest wait.Guest) *wait.Context {
+	var ctx *wait.Context
+	switch {
+	case h.operation == nil:
 		return wait.New(limits, h.signals)
+	case h.hall != nil:
+		ctx = wait.NewGuest(limits, h.hall, guest)
+	default:
+		ctx = wait.NewPrompt(limits)
 	}
-	ctx := wait.NewPrompt(limits)
 	h.operation.enter(ctx)
 	return ctx
 }
@@ -45,6 +56,9 @@ func (h host) context(limits wait.Limits) *wait.Context {
 // take makes an exchange that began earlier obey this host.
 func (h host) take(x *exchange) {
 	x.ctx.SetSignals(h.signals)
+	if x.ctx.Stay(); h.hall != nil && h.hall == x.ctx.Hall() {
+		x.ctx.Return()
+	}
 	if h.operation != nil {
 		h.operation.enter(x.ctx)
 	}
@@ -65,8 +79,11 @@ func (l *Library) begin(target uint64, request *envelope.Request, body []byte, h
 	if !ok && request.Cancel != 0 {
 		return nil, closed("cancel token")
 	}
+	if h.hall != nil && !session.guestsIn(h.hall) {
+		return nil, wait.ErrMustStay
+	}
 	x := &exchange{limits: session.Timeouts(request).Limits(), streamed: request.Streamed}
-	x.ctx = h.context(x.limits)
+	x.ctx = h.context(x.limits, x)
 	x.groups = append(x.few[:0], &session.group)
 	if token != nil {
 		x.groups = append(x.groups, &token.group)
@@ -101,11 +118,18 @@ func (x *exchange) answer(room func(length int64) []byte) (reply Reply, over boo
 	if x.streamed {
 		return reply, false, nil
 	}
-	buffer := room(reply.Length)
-	if reply.Length > int64(len(buffer)) {
+	if !x.begun {
+		x.begun, x.buffer = true, room(reply.Length)
+	}
+	if reply.Length > int64(len(x.buffer)) {
 		return reply, false, nil
 	}
-	reply.Filled, err = x.fill(buffer)
+	n, err := x.fill(x.buffer[x.filled:])
+	x.filled += n
+	if wait.IsLater(err) {
+		return reply, false, err
+	}
+	reply.Filled, x.buffer = x.filled, nil
 	if err == io.EOF {
 		response.Trailers = x.Trailers()
 		return reply, true, nil

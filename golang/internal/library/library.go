@@ -120,7 +120,17 @@ func (l *Library) request(target uint64, request *envelope.Request, body []byte,
 	if err != nil {
 		return failed(err)
 	}
+	return l.answered(x, room)
+}
+
+// answered is what comes of a request that was sent.
+func (l *Library) answered(x *exchange, room func(int64) []byte) Reply {
 	reply, over, err := x.answer(room)
+	return l.concluded(x, reply, over, err)
+}
+
+// concluded gives the rest of an exchange a handle, where there is any.
+func (l *Library) concluded(x *exchange, reply Reply, over bool, err error) Reply {
 	switch {
 	case err != nil:
 		x.end()
@@ -204,6 +214,18 @@ func (l *Library) read(handle uint64, buffer []byte, h host) Reply {
 		return Reply{Handle: handle, Filled: n, Status: Done}
 	}
 	n, err := x.fill(buffer)
+	return l.filled(handle, x, n, err)
+}
+
+// readOn is the rest of a Read that was begun from a hall.
+func (l *Library) readOn(p *piece) Reply {
+	defer p.x.mu.Unlock()
+	n, err := p.x.fill(p.work.Buffer[p.filled:])
+	return l.filled(p.work.Target, p.x, p.filled+n, err)
+}
+
+// filled is what comes of reading n bytes of a body.
+func (l *Library) filled(handle uint64, x *exchange, n int, err error) Reply {
 	switch {
 	case err == io.EOF:
 		l.finish(handle, x)

@@ -198,7 +198,7 @@ func (l *Library) goodbye(handle uint64, x *exchange, data []byte, h host) Reply
 // operate returns what one verb on a WebSocket obeys, beside another in the other
 // direction: limits of its own, and whatever ends the exchange.
 func (x *exchange) operate(h host, limits wait.Limits) *wait.Context {
-	ctx := h.context(limits)
+	ctx := h.context(limits, nil)
 	for _, g := range x.groups {
 		g.enter(ctx)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/envelope"
 	"github.com/cycletls/cycletls/golang/internal/fault"
 	"github.com/cycletls/cycletls/golang/internal/message"
+	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
 // Verb names what Submit has done in the background.
@@ -51,11 +52,10 @@ type Completion struct {
 // descriptor that its event loop watches, once for each batch.
 type queue struct {
 	*Crew
-	notifier // readable while there is something to drain
+	hall *wait.Hall // its descriptor is readable while there is something to drain
 
-	mu     sync.Mutex // guards what follows
-	done   []Completion
-	raised bool // the descriptor is readable
+	mu   sync.Mutex // guards what follows
+	done []Completion
 }
 
 // relax lets the collector run less often. Its usual measure, as much garbage as
@@ -65,23 +65,31 @@ var relax = sync.OnceFunc(func() { debug.SetGCPercent(400) })
 
 func (l *Library) makeQueue() (any, error) {
 	relax()
-	signal, err := newNotifier()
+	hall, err := wait.NewHall()
 	if err != nil {
 		return nil, err
 	}
-	q := &queue{Crew: l.NewCrew(), notifier: signal}
-	return &envelope.Queue{Handle: l.handles.add(q), Descriptor: signal.descriptor()}, nil
+	q := &queue{Crew: l.NewCrew(), hall: hall}
+	return &envelope.Queue{Handle: l.handles.add(q), Descriptor: hall.Descriptor()}, nil
 }
 
-// Submit has a verb done in a goroutine and returns the ticket under which Drain
+// Submit has a verb done in the background and returns the ticket under which Drain
 // tells what came of it; Cancel takes it, too. 0 means that there is no such queue.
+// What the verb can do without waiting it does at once, and when the host drains.
 func (l *Library) Submit(number uint64, work Work) (ticket uint64) {
 	defer fault.Survive()
 	q, ok := l.handles.get(number).(*queue)
 	if !ok {
 		return 0
 	}
-	return q.Do(work, q.post)
+	p := q.piece(work, q.post)
+	if !q.admit(p) {
+		return 0
+	}
+	if !q.begin(p) {
+		q.hand(p)
+	}
+	return p.ticket
 }
 
 // message decodes what Call and Start are given.
@@ -95,19 +103,35 @@ func (w *Work) message() (any, error) {
 	return envelope.Decode(w.Text)
 }
 
-// do is the verb itself.
-func (l *Library) do(op *operation, work Work) (done Completion) {
+// do is the verb itself, or what is left of it.
+func (l *Library) do(p *piece) {
+	done, work := &p.done, &p.work
 	defer guard(&done.Reply)
-	incoming, err := work.message()
-	if err != nil {
-		return Completion{Reply: failed(err)}
+	if p.incoming == nil {
+		var err error
+		if p.incoming, err = work.message(); err != nil {
+			done.Reply = failed(err)
+			return
+		}
 	}
-	h := host{operation: op}
+	h := host{operation: &p.operation}
+	switch {
+	case p.x == nil:
+		l.perform(p, h)
+	case work.Verb == VerbCall:
+		done.Reply = l.answered(p.x, done.room)
+	default:
+		done.Reply = l.readOn(p)
+	}
+}
+
+func (l *Library) perform(p *piece, h host) {
+	done, work := &p.done, &p.work
 	switch work.Verb {
 	case VerbCall:
-		done.Reply = l.call(work.Target, incoming, work.Body, done.room, h)
+		done.Reply = l.call(work.Target, p.incoming, work.Body, done.room, h)
 	case VerbStart:
-		done.Reply = l.start(work.Target, incoming, h)
+		done.Reply = l.start(work.Target, p.incoming, h)
 	case VerbWrite:
 		done.Reply = l.write(work.Target, work.Body, h)
 	case VerbWait:
@@ -121,10 +145,6 @@ func (l *Library) do(op *operation, work Work) (done Completion) {
 	default:
 		done.Reply = failed(errNoVerb)
 	}
-	if done.Body != nil {
-		done.Body = done.Body[:done.Reply.Filled]
-	}
-	return done
 }
 
 // small is how long a body may be to come along with the head.
@@ -174,15 +194,13 @@ func (c *Completion) Recycle() {
 func (q *queue) post(done Completion) {
 	done.seal()
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.done = append(q.done, done)
-	if !q.raised {
-		q.raised = true
-		q.raise()
-	}
+	q.mu.Unlock()
+	q.hall.Raise()
 }
 
-// Drain hands over, one by one, what is done, until take refuses: it has no room.
+// Drain lets go on what can, and hands over, one by one, what is done, until take
+// refuses: it has no room.
 // The descriptor stays readable as long as there is more.
 func (l *Library) Drain(number uint64, take func(*Completion) bool) {
 	defer fault.Survive()
@@ -190,6 +208,7 @@ func (l *Library) Drain(number uint64, take func(*Completion) bool) {
 	if !ok {
 		return
 	}
+	q.hall.Visit()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	taken := 0
@@ -200,20 +219,21 @@ func (l *Library) Drain(number uint64, take func(*Completion) bool) {
 	left := copy(q.done, q.done[taken:])
 	clear(q.done[left:])
 	q.done = q.done[:left]
-	if left == 0 && q.raised {
-		q.raised = false
-		q.lower()
+	if left > 0 {
+		q.hall.Raise()
 	}
 }
 
 // close ends all operations and waits for that, so that nobody writes into the
 // host's memory afterwards. What they left behind is closed.
 func (l *Library) closeQueue(q *queue) {
-	q.Crew.Close()
+	q.Crew.close(q.hall.Visit)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	for _, done := range q.done {
 		if done.Reply.Handle != 0 {
 			l.Close(done.Reply.Handle)
 		}
 	}
-	q.notifier.close()
+	q.hall.Close()
 }

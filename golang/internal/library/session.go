@@ -1,6 +1,8 @@
 package library
 
 import (
+	"sync/atomic"
+
 	"github.com/cycletls/cycletls/golang/internal/engine"
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
@@ -9,6 +11,17 @@ import (
 type session struct {
 	*engine.Session
 	group
+	hall atomic.Pointer[wait.Hall] // of its guests, nil: there were none
+}
+
+// guestsIn reports whether its exchanges may be guests of a hall: not while those of
+// another loop are, who share its connections.
+func (s *session) guestsIn(hall *wait.Hall) bool {
+	other := s.hall.Load()
+	if other != nil && other != hall && !other.Closed() {
+		return false
+	}
+	return other == hall || s.hall.CompareAndSwap(other, hall)
 }
 
 // close ends the exchanges under way and closes the connections.

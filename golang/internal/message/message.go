@@ -80,6 +80,9 @@ type Stream interface {
 	Read(p []byte) (int, error)
 	// ReadNow is Read that does not wait: wait.ErrWouldBlock where there is nothing.
 	ReadNow(p []byte) (int, error)
+	// Whole reports whether what is left of the body is here, so that no Read would
+	// wait. A guest's, where that may become true, returns wait.ErrWouldBlock.
+	Whole() (bool, error)
 	// Trailers returns the trailer section once Read has returned io.EOF.
 	Trailers() Fields
 	// Delivery says whether the request may be sent again.

@@ -53,7 +53,7 @@ func (a *portableAttempts) connect(target netip.AddrPort) (r result) {
 		r.Err = err
 		return r
 	}
-	r.conn = newNetConn(conn)
+	r.conn, r.Err = adopt(conn, target)
 	return r
 }
 

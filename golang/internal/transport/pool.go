@@ -71,6 +71,10 @@ func (p *Pool) Open(ctx *wait.Context, o Origin, fresh bool) (message.Stream, *m
 		if err != nil {
 			return nil, nil, err
 		}
+		if got.conn == nil && ctx.Never() {
+			p.leave(h)
+			return nil, nil, wait.ErrWouldBlock
+		}
 		if got.conn == nil {
 			stream, about, err := p.openNew(ctx, h)
 			if err != http2.ErrBusy {

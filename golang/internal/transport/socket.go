@@ -83,3 +83,17 @@ func (p *pause) slice() (time.Duration, error) {
 	}
 	return min(beat, p.until.Sub(now)), nil
 }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// expired returns why an interrupted wait must end, or nil.
+func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if why != nil && !time.Now().Before(until) {
+		return why
+	}
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,16 +21,29 @@ import (
 // it. Go's network poller would hand every wait to another thread, which costs
 // two more context switches a request (measured).
 //
+// In the background nothing may hold a thread: a goroutine that has to wait borrows
+// the poller (lent), and a guest leaves word in its hall (seat).
+//
 // One goroutine may read while another writes; any may close.
 type socket struct {
 	fd            int
+	background    bool         // the descriptor is non-blocking
 	state         atomic.Int32 // see enter
 	read, write   flow
 	wrote         atomic.Bool // and not read since
 	local, remote *net.TCPAddr
+
+	mu     sync.Mutex // guards what follows
+	lent   *lent
+	seat   *wait.Seat
+	dry    uint64 // after how many visits of its hall there was nothing to read
+	shared bool   // the host has a descriptor, too: see Watch
 }
 
-var _ wait.Conn = (*socket)(nil)
+var (
+	_ wait.Watchable = (*socket)(nil)
+	_ wait.Attender  = (*socket)(nil)
+)
 
 // newSocket takes over a connected descriptor.
 func newSocket(fd int, remote netip.AddrPort) (*socket, error) {
@@ -40,13 +54,17 @@ func newSocket(fd int, remote netip.AddrPort) (*socket, error) {
 	if err := syscall.SetNonblock(fd, false); err != nil { // see receive
 		return nil, os.NewSyscallError("fcntl", err)
 	}
+	return socketOf(fd, remote), nil
+}
+
+func socketOf(fd int, remote netip.AddrPort) *socket {
 	return &socket{
 		fd:     fd,
 		read:   flow{ctx: forever, phase: wait.Read},
 		write:  flow{ctx: forever, phase: wait.Write},
 		local:  localAddr(fd),
 		remote: net.TCPAddrFromAddrPort(remote),
-	}, nil
+	}
 }
 
 func localAddr(fd int) *net.TCPAddr {
@@ -70,22 +88,41 @@ func (s *socket) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, errno := s.tryReceive(p)
-	for pause := (pause{flow: &s.read}); ; {
-		switch {
-		case n > 0:
-			return n, nil
-		case s.closed():
-			return 0, net.ErrClosed
-		case errno == 0:
-			return 0, io.EOF
-		case !again(errno):
-			return 0, os.NewSyscallError("recv", errno)
-		}
-		limit, err := pause.slice()
-		if err != nil {
+	if again(errno) {
+		var err error
+		if n, errno, err = s.awaitBytes(p); err != nil {
 			return 0, err
 		}
-		n, errno = s.receive(p, limit)
+	}
+	switch {
+	case n > 0:
+		return n, nil
+	case s.closed():
+		return 0, net.ErrClosed
+	case errno == 0:
+		return 0, io.EOF
+	}
+	return 0, os.NewSyscallError("recv", errno)
+}
+
+// awaitBytes receives when there is something, or tells why it does not wait for
+// that any longer.
+func (s *socket) awaitBytes(p []byte) (n int, errno syscall.Errno, err error) {
+	switch ctx := s.read.ctx; {
+	case ctx.Never():
+		return 0, 0, s.leaveWord(ctx)
+	case s.background && ctx.Prompt():
+		return s.receivePromptly(p)
+	}
+	pause := pause{flow: &s.read}
+	for {
+		limit, err := pause.slice()
+		if err != nil {
+			return 0, 0, err
+		}
+		if n, errno = s.receive(p, limit); !again(errno) || s.closed() {
+			return n, errno, nil
+		}
 		pause.interrupted(errno)
 	}
 }
@@ -102,7 +139,7 @@ func (s *socket) tryReceive(p []byte) (int, syscall.Errno) {
 // receive waits for bytes. A whole beat is waited out in recv(2) itself, whose
 // time is limited to that: one call where poll(2) makes it two.
 func (s *socket) receive(p []byte, limit time.Duration) (int, syscall.Errno) {
-	if limit < beat {
+	if limit < beat || s.background {
 		if errno := poll(s.fd, unix.POLLIN, limit); errno != 0 {
 			return 0, errno
 		}
@@ -147,6 +184,8 @@ func (s *socket) writeSome(p []byte) (int, error) {
 			return 0, net.ErrClosed
 		case !again(errno):
 			return 0, os.NewSyscallError("send", errno)
+		case s.background && s.write.ctx.Prompt() && !s.write.ctx.Never():
+			return s.sendPromptly(p)
 		}
 		limit, err := pause.slice()
 		if err != nil {
@@ -213,6 +252,7 @@ func (s *socket) enter() bool {
 func (s *socket) leave() {
 	if s.state.Add(-stateUser) == stateClosed &&
 		s.state.CompareAndSwap(stateClosed, stateClosed|stateGone) {
+		s.giveUp()
 		_ = syscall.Close(s.fd)
 	}
 }
@@ -224,7 +264,7 @@ func (s *socket) Close() error {
 	if !s.enter() {
 		return nil
 	}
-	if s.state.Or(stateClosed) != stateUser { // somebody else is inside: wake them
+	if s.state.Or(stateClosed) != stateUser || s.isShared() { // somebody else is inside, or watches: wake them
 		_ = syscall.Shutdown(s.fd, syscall.SHUT_RDWR)
 	}
 	s.leave()
@@ -232,7 +272,11 @@ func (s *socket) Close() error {
 }
 
 // SetReadContext implements wait.Conn.
-func (s *socket) SetReadContext(ctx *wait.Context) { s.read.bind(ctx) }
+func (s *socket) SetReadContext(ctx *wait.Context) {
+	if s.read.bind(ctx); ctx == nil {
+		s.forgetWord()
+	}
+}
 
 // SetWriteContext implements wait.Conn.
 func (s *socket) SetWriteContext(ctx *wait.Context) { s.write.bind(ctx) }

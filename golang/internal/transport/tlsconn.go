@@ -25,6 +25,8 @@ type tlsConn struct {
 var (
 	_ wait.Conn      = (*tlsConn)(nil)
 	_ wait.Watchable = (*tlsConn)(nil)
+	_ wait.Gatherer  = (*tlsConn)(nil)
+	_ wait.Attender  = (*tlsConn)(nil)
 )
 
 // SetReadContext implements wait.Conn.
@@ -64,6 +66,25 @@ func (c *tlsConn) Write(p []byte) (int, error) {
 	}
 }
 
+// Attend implements wait.Attender: what was there has been read, whole records or not.
+func (c *tlsConn) Attend(ctx *wait.Context) bool {
+	beneath, ok := c.carrier.Conn.(wait.Attender)
+	return ok && beneath.Attend(ctx)
+}
+
+// Gather implements wait.Gatherer.
+func (c *tlsConn) Gather(write func() (int, error)) (int, error) {
+	if err := c.carrier.flush(); err != nil {
+		return 0, err
+	}
+	c.carrier.gather()
+	n, err := write()
+	if left := c.carrier.scatter(); err == nil {
+		err = left
+	}
+	return n, err
+}
+
 // agreed tells what the handshake came to.
 func (c *tlsConn) agreed(name string) *message.TLS {
 	state := c.ConnectionState()
@@ -100,9 +121,11 @@ type carrier struct {
 	wait.Conn
 	closing atomic.Bool
 
-	mu      sync.Mutex // a reader writes, too: alerts, answers to KeyUpdate
-	pending []byte     // of one record, seldom more
-	stop    error
+	mu        sync.Mutex // a reader writes, too: alerts, answers to KeyUpdate
+	gathering bool       // records wait to leave together
+	gathered  []byte
+	pending   []byte // of one record, seldom more; nil: nothing
+	stop      error
 }
 
 // maxPending bounds the answers to a peer that sends KeyUpdates without end, and
@@ -124,6 +147,12 @@ func (c *carrier) Write(record []byte) (int, error) {
 		}
 		c.pending = append(c.pending, record...)
 		return len(record), nil
+	}
+	if c.gathering {
+		if c.gathered = append(c.gathered, record...); len(c.gathered) < recordSize {
+			return len(record), nil
+		}
+		return len(record), c.leave()
 	}
 	n, err := c.Conn.Write(record)
 	if err != nil && wait.IsStop(err) {
@@ -147,6 +176,37 @@ func (c *carrier) flush() error {
 	if err == nil {
 		c.pending = nil
 	}
+	return err
+}
+
+// gather has records wait for one another until scatter.
+func (c *carrier) gather() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = true
+}
+
+func (c *carrier) scatter() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = false
+	err := c.leave()
+	if err == nil {
+		err, c.stop = c.stop, nil
+	}
+	return err
+}
+
+// leave writes what was gathered; c.mu is held.
+func (c *carrier) leave() error {
+	if len(c.gathered) == 0 {
+		return nil
+	}
+	n, err := c.Conn.Write(c.gathered)
+	if err != nil && wait.IsStop(err) {
+		c.pending, c.stop, err = bytes.Clone(c.gathered[n:]), err, nil
+	}
+	c.gathered = c.gathered[:0]
 	return err
 }
 

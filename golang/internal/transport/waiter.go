@@ -123,6 +123,15 @@ func (p *Pool) giveBack(c *connection, idle bool) {
 	p.settle(c, true)
 }
 
+// leave gives up the place that was reserved for a connection which is not made.
+func (p *Pool) leave(h *host) {
+	p.mu.Lock()
+	defer p.unlock()
+	p.vacate(h)
+	p.serve(h)
+	p.prune(h)
+}
+
 // vacate gives up the place that was reserved for a connection.
 func (p *Pool) vacate(h *host) {
 	h.making--

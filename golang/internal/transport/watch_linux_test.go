@@ -14,21 +14,21 @@ import (
 )
 
 // watchedPair returns a watched connection, its descriptor and the server's end.
-func watchedPair(t *testing.T) (*netConn, int, *net.TCPConn) {
+func watchedPair(t *testing.T) (*socket, int, *net.TCPConn) {
 	t.Helper()
 	resolver, err := newResolver(nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn, peer := pair(t, &dialer{resolver: resolver, async: true})
-	descriptor, err := conn.(*netConn).Watch()
+	descriptor, err := conn.(*socket).Watch()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(descriptor) })
 	conn.SetReadContext(wait.Now)
 	conn.SetWriteContext(wait.Now)
-	return conn.(*netConn), descriptor, peer
+	return conn.(*socket), descriptor, peer
 }
 
 func readable(descriptor int, limit time.Duration) bool {

@@ -9,6 +9,12 @@
 // An exchange that runs in a goroutine of its own (NewPrompt) has no thread of
 // the host's to mind: its waits are whole, so that a thousand idle ones cost
 // nothing, and whatever ends it ends its wait (Arm).
+//
+// An exchange of an event loop (NewGuest) does not wait at all where it can help
+// it: on the loop's thread, what would have to wait returns ErrWouldBlock and goes on
+// when its Hall is visited. What cannot stop there and go on later returns ErrMustStay
+// before it has done anything: a goroutine takes the exchange over, calls Stay, and
+// from then on it waits as after NewPrompt; Return ends that.
 package wait
 
 import (
@@ -80,8 +86,11 @@ var (
 	ErrClosed error = &stopError{"the session was closed", net.ErrClosed}
 	// ErrInterrupted: a signal handler of the host raised.
 	ErrInterrupted error = &stopError{"interrupted by a signal", context.Canceled}
-	// ErrWouldBlock: there is nothing to read and Now does not wait.
+	// ErrWouldBlock: there is nothing to read and Now does not wait. A guest is
+	// awoken when there is.
 	ErrWouldBlock error = &stopError{"nothing there yet", nil}
+	// ErrMustStay: what comes next cannot be done without waiting.
+	ErrMustStay error = &stopError{"only who waits can go on", nil}
 )
 
 // Context belongs to one exchange. Cancel may be called from any goroutine, the
@@ -97,6 +106,12 @@ type Context struct {
 	signals func() bool
 	now     bool // never wait: see Now
 	prompt  bool // waits are whole: see NewPrompt
+
+	hall   *Hall // see NewGuest
+	guest  Guest
+	called bool // guarded by hall.mu
+	due    time.Time
+	dueFor *TimeoutError
 
 	stopped atomic.Pointer[error]
 
@@ -126,6 +141,14 @@ func NewPrompt(limits Limits) *Context {
 	return c
 }
 
+// NewGuest is NewPrompt for an exchange that goes on when a hall is visited: as long
+// as it does not Stay, nothing of it waits, and guest is awoken when it can go on.
+func NewGuest(limits Limits, hall *Hall, guest Guest) *Context {
+	c := NewPrompt(limits)
+	c.hall, c.guest, c.now = hall, guest, true
+	return c
+}
+
 // Now is a context that never waits: a read that finds nothing returns
 // ErrWouldBlock. It serves the check of a pooled connection before its reuse.
 var Now = &Context{now: true}
@@ -137,8 +160,42 @@ func Background() *Context { return New(Limits{}, nil) }
 // (signals runs its handlers) or any other (nil).
 func (c *Context) SetSignals(signals func() bool) { c.signals = signals }
 
-// Never reports whether this is Now.
+// Never reports whether nothing may wait: this is Now, or a guest's context.
 func (c *Context) Never() bool { return c.now }
+
+// Hall returns where its guest waits, nil where nobody does.
+func (c *Context) Hall() *Hall { return c.hall }
+
+// Stay has the exchange of a guest wait by itself from now on.
+func (c *Context) Stay() { c.now = false }
+
+// Return takes Stay back.
+func (c *Context) Return() { c.now = c.hall != nil }
+
+// Due notes until when a guest waits, and for which limit: see Until.
+func (c *Context) Due(until time.Time, why *TimeoutError) { c.due, c.dueFor = until, why }
+
+// ArmDue has the guest interrupted at the latest when its wait is due, and whenever the
+// exchange is ended; false means that it must end already.
+func (c *Context) ArmDue(i Interrupter) bool { return c.Arm(i, c.due) }
+
+// Overdue returns why a guest must end, or nil.
+func (c *Context) Overdue() error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if c.dueFor != nil && !time.Now().Before(c.due) {
+		return c.dueFor
+	}
+	return nil
+}
+
+// Wake has the guest go on when its hall is next visited; from any goroutine.
+func (c *Context) Wake() { c.hall.wake(c, false) }
+
+// Yield is Wake by who could go on at once, but has had its turn: not before the next
+// visit.
+func (c *Context) Yield() { c.hall.wake(c, true) }
 
 // Prompt reports whether waits are whole: see NewPrompt.
 func (c *Context) Prompt() bool { return c.prompt }
@@ -350,6 +407,11 @@ func (s signal) Interrupt() {
 func IsTimeout(err error) bool {
 	var timeout *TimeoutError
 	return errors.As(err, &timeout)
+}
+
+// IsLater reports whether err says that a guest goes on later, be it by waiting.
+func IsLater(err error) bool {
+	return err != nil && (errors.Is(err, ErrWouldBlock) || errors.Is(err, ErrMustStay))
 }
 
 // IsStop reports whether err says that this exchange must end, and nothing of

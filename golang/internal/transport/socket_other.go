@@ -1,3 +1,5 @@
+//go:build !linux
+
 package transport
 
 import (
@@ -11,18 +13,15 @@ import (
 	"github.com/cycletls/cycletls/golang/internal/wait"
 )
 
-// netConn is a wait.Conn on Go's network poller: for systems without a socket of
-// our own, and for exchanges that run in goroutines. A slice of a wait is a
-// deadline; a prompt wait has none, it is interrupted.
+// netConn is a wait.Conn on Go's network poller, for systems without a socket of
+// our own. A slice of a wait is a deadline; a prompt wait has none, it is
+// interrupted.
 type netConn struct {
 	net.Conn
 	raw         syscall.RawConn // nil where it cannot be read without waiting
 	read, write flow
 	// Whether the connection has a deadline that was set for an earlier wait.
 	readDue, writeDue atomic.Bool
-
-	watch
-	off atomic.Pointer[watched] // nil: it is on the poller
 }
 
 var _ wait.Conn = (*netConn)(nil)
@@ -43,14 +42,6 @@ func newNetConn(conn net.Conn) *netConn {
 func (c *netConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
-	}
-	if off := c.off.Load(); off != nil {
-		if c.read.ctx.Never() {
-			return off.read(p)
-		}
-		if err := c.unwatch(); err != nil {
-			return 0, err
-		}
 	}
 	if c.read.ctx.Prompt() {
 		return c.readPromptly(p)
@@ -94,28 +85,9 @@ func (c *netConn) readPromptly(p []byte) (n int, err error) {
 	}
 }
 
-// expired returns why an interrupted wait must end, or nil.
-func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if why != nil && !time.Now().Before(until) {
-		return why
-	}
-	return nil
-}
-
 // Write implements net.Conn; its waits obey the write context, each anew after
 // some progress.
 func (c *netConn) Write(p []byte) (int, error) {
-	if off := c.off.Load(); off != nil {
-		if c.write.ctx.Never() {
-			return off.write(p)
-		}
-		if err := c.unwatch(); err != nil {
-			return 0, err
-		}
-	}
 	if c.write.ctx.Prompt() {
 		return c.writePromptly(p)
 	}
@@ -185,9 +157,6 @@ func (c *writing) Interrupt() {
 	_ = c.Conn.SetWriteDeadline(past)
 }
 
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
-
 // instant stands for no wait at all: with a deadline that has passed the poller
 // does not even try.
 const instant = time.Millisecond
@@ -235,12 +204,6 @@ func (c *netConn) readNow(p []byte) (int, error) {
 // Close implements net.Conn. Whoever waits on the connection gets net.ErrClosed;
 // closing twice is harmless.
 func (c *netConn) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	if c.shared {
-		c.shutdown()
-	}
 	if err := c.Conn.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
