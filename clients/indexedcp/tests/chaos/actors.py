@@ -54,12 +54,13 @@ class ServerActor:
 
     Args:
         folder: of the run.
+        host: where it listens.
         faults: what happens to it.
         seed: of what a power cut takes.
     """
 
-    def __init__(self, folder: Path, faults: list[Fault], seed: int) -> None:
-        self._folder, self._saboteur = folder, Saboteur(faults, random.Random(seed))
+    def __init__(self, folder: Path, host: str, faults: list[Fault], seed: int) -> None:
+        self._folder, self._host, self._saboteur = folder, host, Saboteur(faults, random.Random(seed))
 
     def __call__(self) -> None:
         """Serve until killed."""
@@ -68,7 +69,7 @@ class ServerActor:
         _body.PIECE = 4096  # type: ignore[misc]  # chunks are small here, too
         self._saboteur.install()
         self._watch_answers()
-        server = IndexCPServer(self._folder / "out", 0, KEY)
+        server = IndexCPServer(self._folder / "out", 0, KEY, host=self._host)
         server.listen(callback=lambda: self._begin(server.port))
 
     def _begin(self, port: int) -> None:
@@ -202,6 +203,11 @@ class PlainActor:
 def sha256(path: Path) -> str:
     """The hash of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def own_host() -> str:
+    """The loopback address of this process, so that no other run gets the port of a server that was killed."""
+    return f"127.1.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
 
 
 def free_listener() -> socket.socket:

@@ -42,7 +42,7 @@ class Proxy:
 
     Args:
         listener: where clients connect to.
-        server: tells the server's port, None while there is none.
+        server: tells the server's address, None while there is none.
         weather: tells the faults that a new connection may have.
         rng: when they happen.
     """
@@ -50,7 +50,7 @@ class Proxy:
     def __init__(
         self,
         listener: socket.socket,
-        server: Callable[[], int | None],
+        server: Callable[[], tuple[str, int] | None],
         weather: Callable[[], Weather],
         rng: random.Random,
     ) -> None:
@@ -145,11 +145,11 @@ class Proxy:
                 _answer(again)
 
     def _connect(self) -> socket.socket | None:
-        port = self._server()
-        if port is None:
+        address = self._server()
+        if address is None:
             return None
         try:
-            connected = socket.create_connection(("127.0.0.1", port), timeout=20)
+            connected = socket.create_connection(address, timeout=20)
         except OSError:
             return None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

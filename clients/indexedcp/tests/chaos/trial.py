@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .actors import ClientActor, PlainActor, ServerActor, fork, free_listener
+from .actors import ClientActor, PlainActor, ServerActor, fork, free_listener, own_host
 from .faults import DISK, ERRORS, Fault
 from .history import History
 from .judge import Facts, judge_end, judge_history, judge_snapshot
@@ -62,6 +62,7 @@ class Trial:
         if self._options["chunk_size"] < 1000:
             self._shorten()
         self._server: int | None = None
+        self._host = own_host()
         self._listener = free_listener()
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/upload"
 
@@ -141,7 +142,7 @@ class Trial:
         with contextlib.suppress(FileNotFoundError):
             (self._folder / "port").unlink()
         faults = [self._disk_fault() for _ in range(self._rng.randint(0, 3))] if faulty else []
-        server = fork(ServerActor(self._folder, faults, self._rng.randrange(1 << 30)))
+        server = fork(ServerActor(self._folder, self._host, faults, self._rng.randrange(1 << 30)))
         deadline = time.monotonic() + PATIENCE
         while not (self._folder / "port").exists():
             if not _lives(server) or time.monotonic() > deadline:
@@ -187,11 +188,11 @@ class Trial:
         if self._facts.plain is not None:  # TCP repeats and spoils nothing, and a plain client trusts it
             weather = Weather(cut=severity * 2, lose=severity, stall=severity)
         rng = random.Random(self._rng.random())
-        Proxy(self._listener, self._server_port, lambda: Weather() if self._calm.exists() else weather, rng).serve()
+        Proxy(self._listener, self._address, lambda: Weather() if self._calm.exists() else weather, rng).serve()
 
-    def _server_port(self) -> int | None:
+    def _address(self) -> tuple[str, int] | None:
         try:
-            return int((self._folder / "port").read_text())
+            return self._host, int((self._folder / "port").read_text())
         except OSError:
             return None
 
