@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ import pytest
 from indexedcp import IndexCPClient, IndexCPServer
 
 KEY = "a key for tests"
+
+# A job that a shell runs in the background ignores SIGINT, and so would every process that the tests start from it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Answer(NamedTuple):

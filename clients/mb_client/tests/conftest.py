@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -21,6 +22,9 @@ LOOPBACK = ("127.", "::1", "localhost")
 QUICK = Backoff(first=0.02, limit=0.2)
 
 Protocol = Literal["ws", "tcp"]
+
+# A job that a shell runs in the background ignores SIGINT, and so would every process that the tests start from it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def refuse_other_hosts(event: str, arguments: tuple[object, ...]) -> None:
