@@ -157,7 +157,7 @@ func (c *Conn) awaitSlot(ctx *wait.Context) error {
 			return nil
 		}
 		c.look()
-		if err := expired(ctx, until, why); err != nil {
+		if err := ctx.Expired(until, why); err != nil {
 			if !c.dropOpener(ready) {
 				c.admit() // it was our turn: the next one's
 			}

@@ -88,7 +88,7 @@ func (w *waiter) awaitUntil(n need, phase wait.Phase, until time.Time, why *wait
 	defer c.abdicate(w)
 	for first := true; ; first = false {
 		if !first {
-			if err := expired(w.ctx, until, why); err != nil {
+			if err := w.ctx.Expired(until, why); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (c *Conn) lead(w *waiter, whole bool, until time.Time, why *wait.TimeoutErr
 		}
 		ctx := w.ctx
 		if sending := c.flushing || c.pending(); sending || !whole {
-			if err := expired(w.ctx, until, why); err != nil {
+			if err := w.ctx.Expired(until, why); err != nil {
 				return err
 			}
 			if ctx = slice(until); w.ctx.Prompt() && !sending {

@@ -94,7 +94,7 @@ func (l *loopback) slowly(ctx *wait.Context, phase wait.Phase, deadline func(tim
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		if err := expired(ctx, until, why); err != nil {
+		if err := ctx.Expired(until, why); err != nil {
 			return 0, err
 		}
 	}

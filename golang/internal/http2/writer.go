@@ -87,7 +87,7 @@ func (c *Conn) sendSlowly(ctx *wait.Context) error {
 		case c.written > before:
 			until, why = ctx.Until(wait.Write)
 		}
-		if err := expired(ctx, until, why); err != nil {
+		if err := ctx.Expired(until, why); err != nil {
 			return err
 		}
 	}
@@ -165,17 +165,6 @@ func (c *Conn) cannotSend(cause error) {
 // slice is a context for one slice of a wait that must end at until.
 func slice(until time.Time) *wait.Context {
 	return wait.New(wait.Limits{wait.Total: max(time.Millisecond, wait.Slice(until))}, nil)
-}
-
-// expired says between slices why a wait must end, or nil.
-func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
-	if err := ctx.Check(); err != nil {
-		return err
-	}
-	if why != nil && !time.Now().Before(until) {
-		return why
-	}
-	return nil
 }
 
 // restMemory gives up what a bulk transfer needed.

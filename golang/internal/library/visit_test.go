@@ -81,6 +81,15 @@ func (l *loop) get(url string) Completion {
 	return l.answers(1)[ticket]
 }
 
+// zip is a text in gzip.
+func zip(text string) []byte {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	io.WriteString(w, text)
+	w.Close()
+	return zipped.Bytes()
+}
+
 // failure is the kind of error that a completion tells of.
 func failure(c Completion) string {
 	text := decoded(c)
@@ -102,10 +111,7 @@ func served(t *testing.T, handler http.HandlerFunc) (plain, secure string) {
 // on one that serves all at once.
 func TestLoopsAreAnsweredWithWhatWasSent(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 3000) // in several reads, below 64 KiB
-	var zipped bytes.Buffer
-	zip := gzip.NewWriter(&zipped)
-	io.WriteString(zip, long)
-	zip.Close()
+	zipped := zip(long)
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		flush := func() {
 			w.(http.Flusher).Flush()
@@ -116,7 +122,7 @@ func TestLoopsAreAnsweredWithWhatWasSent(t *testing.T) {
 			w.WriteHeader(204)
 		case "/zipped":
 			w.Header().Set("Content-Encoding", "gzip")
-			w.Write(zipped.Bytes())
+			w.Write(zipped)
 		case "/moved":
 			http.Redirect(w, r, "/counted", http.StatusFound)
 		case "/hints":
@@ -214,16 +220,13 @@ func TestWaitingInAHallTakesNoGoroutine(t *testing.T) {
 
 // A small body that is there as a whole is decoded where it is read.
 func TestDecodingTakesNoGoroutine(t *testing.T) {
-	var zipped bytes.Buffer
-	zip := gzip.NewWriter(&zipped)
-	io.WriteString(zip, strings.Repeat("x", 10_000))
-	zip.Close()
+	zipped := zip(strings.Repeat("x", 10_000))
 	plain, secure := served(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		if r.URL.Path == "/chunked" {
 			w.(http.Flusher).Flush()
 		}
-		w.Write(zipped.Bytes())
+		w.Write(zipped)
 	})
 	for _, url := range []string{plain, secure} {
 		l := newLoop(t, nil)

@@ -1,12 +1,9 @@
 package transport
 
 import (
-	"errors"
 	"net"
 	"os"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,10 +13,10 @@ import (
 // lent is Go's network poller as far as a socket has borrowed it: it is woken by
 // whatever comes, so a socket has none while no goroutine waits for it.
 type lent struct {
-	file              *os.File // of a descriptor of its own
-	raw               syscall.RawConn
-	users             int         // guarded by socket.mu
-	readDue, writeDue atomic.Bool // there is a deadline that was set for an earlier wait
+	file             *os.File // of a descriptor of its own
+	raw              syscall.RawConn
+	users            int // guarded by socket.mu
+	reading, writing prompt
 }
 
 // borrow lends the poller for a wait; giveBack ends that.
@@ -32,6 +29,7 @@ func (s *socket) borrow() (*lent, error) {
 			return nil, err
 		}
 		l := &lent{file: os.NewFile(uintptr(fd), "")}
+		l.reading.setDeadline, l.writing.setDeadline = l.file.SetReadDeadline, l.file.SetWriteDeadline
 		if l.raw, err = l.file.SyscallConn(); err != nil {
 			_ = l.file.Close()
 			return nil, err
@@ -56,33 +54,20 @@ func (s *socket) takeBack() {
 	}
 }
 
+// receivePromptly waits until there is something to receive.
 func (s *socket) receivePromptly(p []byte) (n int, errno syscall.Errno, err error) {
 	l, err := s.borrow()
 	if err != nil {
 		return 0, 0, err
 	}
 	defer s.giveBack(l)
-	ctx := s.read.ctx
-	until, why := ctx.Until(wait.Read)
-	for {
-		if l.readDue.Swap(false) {
-			_ = l.file.SetReadDeadline(time.Time{})
-		}
-		if !ctx.Arm((*reading)(l), until) {
-			return 0, 0, ctx.Err()
-		}
-		err := l.raw.Read(func(fd uintptr) bool {
+	err = l.reading.await(s.read.ctx, wait.Read, func() error {
+		return l.raw.Read(func(fd uintptr) bool {
 			n, errno = transfer(unix.SYS_RECVFROM, int(fd), p)
 			return !again(errno)
 		})
-		ctx.Disarm()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, errno, err
-		}
-		if err := expired(ctx, until, why); err != nil {
-			return 0, 0, err
-		}
-	}
+	})
+	return n, errno, err
 }
 
 // sendPromptly waits until it has sent something.
@@ -92,51 +77,20 @@ func (s *socket) sendPromptly(p []byte) (n int, err error) {
 		return 0, err
 	}
 	defer s.giveBack(l)
-	ctx := s.write.ctx
-	until, why := ctx.Until(wait.Write)
-	for {
-		if l.writeDue.Swap(false) {
-			_ = l.file.SetWriteDeadline(time.Time{})
-		}
-		if !ctx.Arm((*writing)(l), until) {
-			return 0, ctx.Err()
-		}
-		var errno syscall.Errno
-		err := l.raw.Write(func(fd uintptr) bool {
+	var errno syscall.Errno
+	err = l.writing.await(s.write.ctx, wait.Write, func() error {
+		return l.raw.Write(func(fd uintptr) bool {
 			n, errno = transfer(unix.SYS_SENDTO, int(fd), p)
 			return !again(errno)
 		})
-		ctx.Disarm()
-		switch {
-		case err == nil && errno == 0:
-			return n, nil
-		case s.closed():
-			return 0, net.ErrClosed
-		case err == nil:
-			return 0, os.NewSyscallError("send", errno)
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return 0, err
-		}
-		if err := expired(ctx, until, why); err != nil {
-			return 0, err
-		}
+	})
+	switch {
+	case err == nil && errno == 0:
+		return n, nil
+	case s.closed():
+		return 0, net.ErrClosed
+	case err == nil:
+		err = os.NewSyscallError("send", errno)
 	}
-}
-
-// reading and writing are the prompt waits of a socket.
-type (
-	reading lent
-	writing lent
-)
-
-// Interrupt implements wait.Interrupter.
-func (l *reading) Interrupt() {
-	l.readDue.Store(true)
-	_ = l.file.SetReadDeadline(past)
-}
-
-// Interrupt implements wait.Interrupter.
-func (l *writing) Interrupt() {
-	l.writeDue.Store(true)
-	_ = l.file.SetWriteDeadline(past)
+	return 0, err
 }

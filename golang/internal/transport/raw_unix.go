@@ -17,7 +17,7 @@ const canReadRaw = true
 
 // readRaw reads what is there, past the network poller.
 func (c *netConn) readRaw(p []byte) (n int, err error) {
-	if c.readDue.Swap(false) { // a slice that has passed since would make the poller refuse
+	if c.reading.due.Swap(false) { // a slice that has passed since would make the poller refuse
 		if err := c.Conn.SetReadDeadline(time.Time{}); err != nil {
 			return 0, err
 		}

@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"errors"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cycletls/cycletls/golang/internal/wait"
@@ -84,16 +87,40 @@ func (p *pause) slice() (time.Duration, error) {
 	return min(beat, p.until.Sub(now)), nil
 }
 
+// prompt is one direction of a connection on Go's network poller, for whole waits:
+// they have no deadline, and are interrupted by one.
+type prompt struct {
+	setDeadline func(time.Time) error
+	due         atomic.Bool // there is a deadline that was set for an earlier wait
+}
+
+// await has operate wait, as long as ctx allows: it returns os.ErrDeadlineExceeded when
+// it is interrupted.
+func (d *prompt) await(ctx *wait.Context, phase wait.Phase, operate func() error) error {
+	until, why := ctx.Until(phase)
+	for {
+		if d.due.Swap(false) {
+			_ = d.setDeadline(time.Time{})
+		}
+		if !ctx.Arm(d, until) {
+			return ctx.Err()
+		}
+		err := operate()
+		ctx.Disarm()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if err := ctx.Expired(until, why); err != nil {
+			return err
+		}
+	}
+}
+
+// Interrupt implements wait.Interrupter.
+func (d *prompt) Interrupt() {
+	d.due.Store(true)
+	_ = d.setDeadline(past)
+}
+
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
-
-// expired returns why an interrupted wait must end, or nil.
-func expired(ctx *wait.Context, until time.Time, why *wait.TimeoutError) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if why != nil && !time.Now().Before(until) {
-		return why
-	}
-	return nil
-}

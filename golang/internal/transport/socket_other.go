@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +17,9 @@ import (
 // interrupted.
 type netConn struct {
 	net.Conn
-	raw         syscall.RawConn // nil where it cannot be read without waiting
-	read, write flow
-	// Whether the connection has a deadline that was set for an earlier wait.
-	readDue, writeDue atomic.Bool
+	raw              syscall.RawConn // nil where it cannot be read without waiting
+	read, write      flow
+	reading, writing prompt
 }
 
 var _ wait.Conn = (*netConn)(nil)
@@ -32,6 +30,7 @@ func newNetConn(conn net.Conn) *netConn {
 		read:  flow{ctx: forever, phase: wait.Read},
 		write: flow{ctx: forever, phase: wait.Write},
 	}
+	c.reading.setDeadline, c.writing.setDeadline = conn.SetReadDeadline, conn.SetWriteDeadline
 	if raw, ok := conn.(syscall.Conn); ok && canReadRaw {
 		c.raw, _ = raw.SyscallConn()
 	}
@@ -65,24 +64,11 @@ func (c *netConn) Read(p []byte) (int, error) {
 }
 
 func (c *netConn) readPromptly(p []byte) (n int, err error) {
-	ctx := c.read.ctx
-	until, why := ctx.Until(wait.Read)
-	for {
-		if c.readDue.Swap(false) {
-			_ = c.Conn.SetReadDeadline(time.Time{})
-		}
-		if !ctx.Arm((*reading)(c), until) {
-			return 0, ctx.Err()
-		}
+	err = c.reading.await(c.read.ctx, wait.Read, func() error {
 		n, err = c.Conn.Read(p)
-		ctx.Disarm()
-		if err = sliced(err); err != errSlice {
-			return n, err
-		}
-		if err := expired(ctx, until, why); err != nil {
-			return 0, err
-		}
-	}
+		return err
+	})
+	return n, err
 }
 
 // Write implements net.Conn; its waits obey the write context, each anew after
@@ -115,46 +101,16 @@ func (c *netConn) Write(p []byte) (int, error) {
 }
 
 func (c *netConn) writePromptly(p []byte) (sent int, err error) {
-	ctx := c.write.ctx
-	until, why := ctx.Until(wait.Write)
-	for {
-		if c.writeDue.Swap(false) {
-			_ = c.Conn.SetWriteDeadline(time.Time{})
-		}
-		if !ctx.Arm((*writing)(c), until) {
-			return sent, ctx.Err()
-		}
-		n, err := c.Conn.Write(p[sent:])
-		ctx.Disarm()
-		sent += n
-		if err = sliced(err); err != errSlice {
-			return sent, err
-		}
-		if n > 0 {
-			until, why = ctx.Until(wait.Write)
-		}
-		if err := expired(ctx, until, why); err != nil {
-			return sent, err
-		}
+	for sent < len(p) && err == nil {
+		err = c.writing.await(c.write.ctx, wait.Write, func() error {
+			n, err := c.Conn.Write(p[sent:])
+			if sent += n; n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil // the next wait has a limit of its own
+			}
+			return err
+		})
 	}
-}
-
-// reading and writing are the prompt waits of a connection.
-type (
-	reading netConn
-	writing netConn
-)
-
-// Interrupt implements wait.Interrupter.
-func (c *reading) Interrupt() {
-	c.readDue.Store(true)
-	_ = c.Conn.SetReadDeadline(past)
-}
-
-// Interrupt implements wait.Interrupter.
-func (c *writing) Interrupt() {
-	c.writeDue.Store(true)
-	_ = c.Conn.SetWriteDeadline(past)
+	return sent, err
 }
 
 // instant stands for no wait at all: with a deadline that has passed the poller
@@ -165,7 +121,7 @@ const instant = time.Millisecond
 var errSlice = errors.New("slice passed")
 
 func (c *netConn) readWithin(limit time.Duration, p []byte) (int, error) {
-	c.readDue.Store(true)
+	c.reading.due.Store(true)
 	if err := c.Conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
 	}
@@ -174,7 +130,7 @@ func (c *netConn) readWithin(limit time.Duration, p []byte) (int, error) {
 }
 
 func (c *netConn) writeWithin(limit time.Duration, p []byte) (int, error) {
-	c.writeDue.Store(true)
+	c.writing.due.Store(true)
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return 0, err
 	}

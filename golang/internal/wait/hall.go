@@ -86,8 +86,9 @@ func (h *Hall) wake(c *Context, later bool) {
 	}
 }
 
-// rounds bounds a visit. Two do: a connection wakes the streams that it has read for.
-// More would only be to wake one another, and the loop has more to do.
+// rounds bounds a visit: a connection wakes the streams that it has read for, and one
+// that leaves wakes who is to look next. Who is woken later goes on with the next
+// visit: the loop has more to do.
 const rounds = 4
 
 // Visit lets those go on who can. The host calls it on the thread of its loop.

@@ -180,15 +180,7 @@ func (c *Context) Due(until time.Time, why *TimeoutError) { c.due, c.dueFor = un
 func (c *Context) ArmDue(i Interrupter) bool { return c.Arm(i, c.due) }
 
 // Overdue returns why a guest must end, or nil.
-func (c *Context) Overdue() error {
-	if err := c.Err(); err != nil {
-		return err
-	}
-	if c.dueFor != nil && !time.Now().Before(c.due) {
-		return c.dueFor
-	}
-	return nil
-}
+func (c *Context) Overdue() error { return c.Expired(c.due, c.dueFor) }
 
 // Wake has the guest go on when its hall is next visited; from any goroutine.
 func (c *Context) Wake() { c.hall.wake(c, false) }
@@ -355,12 +347,21 @@ func (c *Context) Await(ready <-chan struct{}, phase Phase) error {
 		sleep = c.whole
 	}
 	for !sleep(ready, until) {
-		if err := c.Check(); err != nil {
+		if err := c.Expired(until, why); err != nil {
 			return err
 		}
-		if why != nil && !time.Now().Before(until) {
-			return why
-		}
+	}
+	return nil
+}
+
+// Expired says between slices, or after an interruption, why a wait must end that
+// Until bounds, or nil.
+func (c *Context) Expired(until time.Time, why *TimeoutError) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if why != nil && !time.Now().Before(until) {
+		return why
 	}
 	return nil
 }
