@@ -31,7 +31,7 @@ class AsyncClient:
     async def get(self, url: str) -> bytes:
         return (await self._session.get(url)).content
 
-    def websocket(self, url: str):  # type: ignore[no-untyped-def]
+    def websocket(self, url: str):
         return self._session.websocket(url)
 
     async def stream(self, url: str) -> int:

@@ -12,7 +12,7 @@ class Client:
     def close(self) -> None:
         pass
 
-    def websocket(self, url: str):  # type: ignore[no-untyped-def]
+    def websocket(self, url: str):
         return websockets.sync.client.connect(url, ssl=self._context if url.startswith("wss") else None)
 
 
@@ -23,5 +23,5 @@ class AsyncClient:
     async def aclose(self) -> None:
         pass
 
-    def websocket(self, url: str):  # type: ignore[no-untyped-def]
+    def websocket(self, url: str):
         return websockets.asyncio.client.connect(url, ssl=self._context if url.startswith("wss") else None)
